@@ -1,0 +1,249 @@
+/*
+ * hekla: language models on any GPU, through Vulkan compute.
+ *
+ * Two nouns. A `hekla_model` is a loaded GGUF file on one device: immutable, and safe to use from
+ * several threads at once. A `hekla_session` is one mutable timeline on a model: a KV cache, the
+ * tokens in it, and the logits of the newest position; use it from one thread at a time.
+ * Tokenizer, chat format and sampling are functions on those two.
+ *
+ * Options are structs in which zero means "default": pass `&(struct hekla_..._options){ ... }`.
+ * Every function that can fail returns a hekla_status and takes `struct hekla_error *err` last;
+ * err may be NULL, and gets one clear sentence. On failure outputs are untouched unless said.
+ * The library never prints, exits, or reads the environment.
+ *
+ * Default numerics are exact: the logits have the same bits on every device, for every batch size
+ * and every way of splitting a prompt (the specification is the C code in src/ref).
+ */
+#ifndef HEKLA_H
+#define HEKLA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define HEKLA_API __attribute__((visibility("default")))
+#else
+#define HEKLA_API
+#endif
+
+#define HEKLA_VERSION "0.1.0"
+
+/* code, meaning. */
+#define HEKLA_STATUS_LIST(X)                                                                       \
+    X(OK, "success")                                                                               \
+    X(IO, "file could not be read or written")                                                     \
+    X(FORMAT, "file is not valid")                                                                 \
+    X(UNSUPPORTED, "valid, but not supported by this engine or device")                            \
+    X(NO_DEVICE, "no usable device")                                                               \
+    X(MEMORY, "not enough host or device memory")                                                  \
+    X(DEVICE, "the device failed or was lost")                                                     \
+    X(ARGUMENT, "invalid argument")
+
+typedef enum hekla_status {
+#define X(name, text) HEKLA_##name,
+    HEKLA_STATUS_LIST(X)
+#undef X
+} hekla_status;
+
+struct hekla_error {
+    hekla_status code;
+    char text[500]; /* one sentence, UTF-8, no newline; empty on success */
+};
+
+typedef struct hekla_model hekla_model;
+typedef struct hekla_session hekla_session;
+typedef int32_t hekla_token;
+
+HEKLA_API const char *hekla_version(void);
+/* The meaning of a status, for people; never NULL. */
+HEKLA_API const char *hekla_status_text(hekla_status status);
+
+/* ---- devices ------------------------------------------------------------------------------- */
+
+enum hekla_device_type { HEKLA_GPU_DISCRETE, HEKLA_GPU_INTEGRATED, HEKLA_GPU_OTHER, HEKLA_CPU };
+
+struct hekla_device_info {
+    char id[8];             /* what `device` in the model options accepts: "0", "1", ... or "ref" */
+    char name[256];
+    char driver[256];       /* driver name and version */
+    enum hekla_device_type type;
+    uint64_t memory_bytes;  /* size of the largest device-local heap */
+    bool usable;            /* false: see why_not */
+    bool chosen;            /* what a model is opened on when no device is named */
+    char why_not[128];
+};
+
+/* Lists Vulkan devices, best first order not implied, then the CPU reference ("ref": plain C, slow,
+ * the specification of the numerics). Writes at most cap entries; *count is the number there are.
+ * Thread-safe. No device is not an error here: the list then holds "ref" alone, and `err`
+ * (if given) says what to install while HEKLA_OK is returned. */
+HEKLA_API hekla_status hekla_device_list(
+    struct hekla_device_info *out, size_t cap, size_t *count, struct hekla_error *err);
+
+/* ---- models -------------------------------------------------------------------------------- */
+
+struct hekla_model_options {
+    const char *path;    /* GGUF file, or the first of a split model; NULL: the built-in model */
+    const char *device;  /* id, or part of a name; "ref"; NULL: the best device */
+    const char *caps;    /* capability overrides such as "int_dot=0"; NULL: none */
+    bool vocab_only;     /* header and tokenizer only; no device is opened */
+    /* Called on the opening thread with 0..1 as weights are uploaded; return false to cancel. */
+    bool (*progress)(void *user, double fraction);
+    void *progress_user;
+};
+
+struct hekla_model_info {
+    char name[128];         /* general.name, or the file's name */
+    char architecture[64];
+    char type_name[32];     /* the commonest weight type, such as "Q4_K" */
+    char device[256];
+    uint64_t n_params;
+    uint64_t file_bytes;    /* tensor data in the file(s) */
+    uint64_t device_bytes;  /* weights as stored on the device */
+    uint64_t decode_bytes;  /* weight bytes read for one decoded token */
+    uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
+    bool add_bos;
+    hekla_token bos, eos, eot; /* -1: none */
+};
+
+/* Opens a model: maps the file(s), checks everything, uploads the weights. Blocking.
+ * *out is owned by the caller: hekla_model_close. */
+HEKLA_API hekla_status hekla_model_open(
+    hekla_model **out, const struct hekla_model_options *options, struct hekla_error *err);
+/* All sessions on it must be closed before. NULL is allowed. */
+HEKLA_API void hekla_model_close(hekla_model *model);
+HEKLA_API void hekla_model_get_info(const hekla_model *model, struct hekla_model_info *out);
+
+/* Writes a table of the file's metadata and tensors as text (for `hekla info`): calls write with
+ * pieces of UTF-8. */
+HEKLA_API void hekla_model_describe(
+    const hekla_model *model, void (*write)(void *user, const char *text, size_t n), void *user);
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+enum {
+    HEKLA_TOKENIZE_BOS = 1,     /* prepend the begin-of-text token if the model asks for one */
+    HEKLA_TOKENIZE_SPECIAL = 2, /* special tokens written out, such as <|eot_id|>, become tokens */
+};
+
+/* Encodes n bytes of UTF-8. Writes at most cap tokens; *count is the number needed (call with
+ * cap 0 to ask). HEKLA_ARGUMENT for invalid UTF-8, with the byte's offset. Thread-safe. */
+HEKLA_API hekla_status hekla_tokenize(const hekla_model *model, const char *text, size_t n,
+    uint32_t flags, hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err);
+
+/* The bytes of one token (may be part of a UTF-8 sequence). Control tokens give nothing unless
+ * `special`. Returns the length; writes at most cap bytes. Unknown ids give 0. */
+HEKLA_API size_t hekla_token_bytes(
+    const hekla_model *model, hekla_token token, bool special, char *out, size_t cap);
+
+/* Turns a stream of tokens into a stream of whole UTF-8 sequences. Zero-initialise. */
+struct hekla_text_stream {
+    char pending[8];
+    uint32_t n_pending;
+};
+/* Appends a token; writes what is complete (at most cap bytes; HEKLA_PIECE_MAX is always enough)
+ * and returns its length. Invalid bytes come out as U+FFFD. Call with token -1 to flush. */
+#define HEKLA_PIECE_MAX 2048
+HEKLA_API size_t hekla_text_stream_add(const hekla_model *model, struct hekla_text_stream *stream,
+    hekla_token token, bool special, char *out, size_t cap);
+
+/* True for tokens that end an answer (end of text, end of turn). */
+HEKLA_API bool hekla_token_is_end(const hekla_model *model, hekla_token token);
+
+struct hekla_message {
+    const char *role;    /* "system", "user", "assistant" */
+    const char *content; /* UTF-8 */
+};
+/* Renders a conversation in the model's chat format, ready for HEKLA_TOKENIZE_SPECIAL (which must
+ * not add another begin-of-text: the text has it). With add_assistant, ends with the header of the
+ * assistant's answer. *text is malloc'ed: the caller frees it. */
+HEKLA_API hekla_status hekla_chat_format(const hekla_model *model,
+    const struct hekla_message *messages, size_t n, bool add_assistant, char **text,
+    struct hekla_error *err);
+
+/* ---- sessions ------------------------------------------------------------------------------ */
+
+enum hekla_kv_type {
+    HEKLA_KV_AUTO, /* f32 for a model with F32 weights, else f16 */
+    HEKLA_KV_F32,
+    HEKLA_KV_F16,
+};
+
+struct hekla_session_options {
+    uint32_t n_ctx;       /* positions; 0: what the model was trained for, if it fits */
+    uint32_t n_batch;     /* most prompt tokens evaluated at once; 0: 512 */
+    enum hekla_kv_type kv_type;
+    bool all_logits;      /* keep the logits of every evaluated position, not only the newest */
+};
+
+HEKLA_API hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
+    const struct hekla_session_options *options, struct hekla_error *err);
+HEKLA_API void hekla_session_close(hekla_session *session); /* NULL is allowed */
+
+HEKLA_API uint32_t hekla_session_n_ctx(const hekla_session *session);
+/* Number of tokens in the session: the position of the next one. */
+HEKLA_API uint32_t hekla_session_pos(const hekla_session *session);
+/* Forgets all tokens from position pos on. pos <= hekla_session_pos. */
+HEKLA_API void hekla_session_rewind(hekla_session *session, uint32_t pos);
+
+/* Appends n tokens and evaluates them. Blocking. HEKLA_ARGUMENT if they do not fit in the context
+ * or an id is not in the vocabulary: then nothing is evaluated. */
+HEKLA_API hekla_status hekla_session_eval(hekla_session *session, const hekla_token *tokens,
+    size_t n, struct hekla_error *err);
+/* Makes the session hold exactly these tokens: keeps the common prefix, evaluates the rest
+ * (at least the last token). *reused (may be NULL) gets the number of tokens kept. */
+HEKLA_API hekla_status hekla_session_sync(hekla_session *session, const hekla_token *tokens,
+    size_t n, size_t *reused, struct hekla_error *err);
+
+/* The logits [n_vocab] of the newest evaluated position, or NULL if there are none.
+ * Valid until the next call on the session. */
+HEKLA_API const float *hekla_session_logits(hekla_session *session);
+
+/* With all_logits: called once for each evaluated position, in order, with logits [n_vocab]. */
+HEKLA_API void hekla_session_on_logits(hekla_session *session,
+    void (*fn)(void *user, uint32_t pos, const float *logits), void *user);
+
+struct hekla_sampling {
+    float temperature;        /* 0 or less: greedy */
+    uint32_t top_k;           /* 0: off */
+    float top_p;              /* 1 or more, or 0: off */
+    float min_p;              /* 0: off */
+    float repeat_penalty;     /* 1 or 0: off */
+    float presence_penalty, frequency_penalty; /* 0: off */
+    uint32_t penalty_last_n;  /* how many of the newest tokens the penalties see; 0: none */
+    uint64_t seed;
+};
+/* The field's usual defaults: 0.8, 40, 0.95, 0.05, no penalties over 64 tokens; seed 0. */
+HEKLA_API struct hekla_sampling hekla_sampling_default(void);
+
+/* Generates up to n tokens after what was evaluated (n < 0: until the context is full), sampling
+ * on the device. Random numbers are a function of seed and position alone, so a seed gives the
+ * same text everywhere. `token` is called for each token, in order; it returns false to stop.
+ * An end token is reported to the callback, and then generation stops unless ignore_end.
+ * Afterwards the session holds all reported tokens but the last, which is not evaluated yet
+ * (hekla_session_pos tells); hekla_session_sync with the full list continues.
+ * Returns HEKLA_OK also when stopped. *generated (may be NULL) gets the number of tokens. */
+HEKLA_API hekla_status hekla_session_generate(hekla_session *session,
+    const struct hekla_sampling *sampling, int64_t n, bool ignore_end,
+    bool (*token)(void *user, hekla_token token), void *user, size_t *generated,
+    struct hekla_error *err);
+
+struct hekla_stats {
+    uint64_t prompt_tokens, generated_tokens;
+    double prompt_seconds, generate_seconds;
+    /* Counters since the session was opened. After warm-up, decoding adds only to the first two. */
+    uint64_t submits, dispatches;
+    uint64_t allocations, pipelines, descriptor_writes, recordings;
+    uint64_t device_bytes; /* KV cache and scratch memory */
+};
+HEKLA_API void hekla_session_get_stats(const hekla_session *session, struct hekla_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
