@@ -1,0 +1,52 @@
+# tests/unit/test_<x>.c     one program each, no device needed   ctest: unit.<x>
+# tests/kernels/*.c         together kernel_tests                ctest: kernels
+# tests/model/test_<x>.c    one program each                     ctest: model.<x>
+# tests/fuzz/fuzz_<x>.c     libFuzzer targets, with HEKLA_FUZZ
+# A test that exits with 77 was skipped and says why.
+enable_testing()
+
+if(HEKLA_FUZZ)
+    file(GLOB files CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+    foreach(file ${files})
+        cmake_path(GET file STEM name)
+        hekla_executable(${name} ${file})
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+    return()
+endif()
+
+pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
+if(NOT CMOCKA_FOUND)
+    message(STATUS "Tests: libcmocka-dev is missing, so none are built (tools/test installs it)")
+    return()
+endif()
+
+function(hekla_test program test)
+    hekla_executable(${program} ${ARGN})
+    target_link_libraries(${program} PRIVATE PkgConfig::CMOCKA)
+    target_compile_definitions(${program} PRIVATE
+        HEKLA_SOURCE_DIR="${CMAKE_SOURCE_DIR}" HEKLA_BINARY="${CMAKE_BINARY_DIR}/hekla")
+    add_test(NAME ${test} COMMAND ${program})
+    # The second: what the validation layers print, where tools/test turns them on.
+    set_tests_properties(${test} PROPERTIES SKIP_RETURN_CODE 77 FAIL_REGULAR_EXPRESSION
+        "Validation (Error|Warning)|VUID-|SYNC-HAZARD|UNASSIGNED-")
+    if(TARGET hekla_cli)
+        add_dependencies(${program} hekla_cli) # model tests also run the program
+    endif()
+endfunction()
+
+foreach(kind unit model)
+    file(GLOB files CONFIGURE_DEPENDS tests/${kind}/test_*.c)
+    foreach(file ${files})
+        cmake_path(GET file STEM name)
+        string(REGEX REPLACE "^test_" "" short ${name})
+        hekla_test(${kind}_${short} ${kind}.${short} ${file})
+    endforeach()
+endforeach()
+file(GLOB files CONFIGURE_DEPENDS tests/kernels/*.c)
+if(files)
+    hekla_test(kernel_tests kernels ${files})
+endif()
+
+# Shows that the validation layers would report a hazard
+hekla_executable(layer_canary tests/style/canary.c)

@@ -1,0 +1,48 @@
+# Vulkan headers, volk and glslc, taken together from one place: the private prefix that tools/setup
+# makes on a system whose own are too old, else a Vulkan SDK (VULKAN_SDK), else the system.
+# Nothing links libvulkan: volk loads it at run time, so the program starts, and can say what to
+# install, on a machine without it.
+set(prefixes "")
+if(EXISTS ${HEKLA_SDK}/include/volk.h)
+    list(APPEND prefixes ${HEKLA_SDK})
+elseif(DEFINED ENV{VULKAN_SDK})
+    list(APPEND prefixes $ENV{VULKAN_SDK})
+endif()
+
+# A prefix that came or went since the last configure must be noticed.
+if(NOT "${prefixes}" STREQUAL "${HEKLA_VULKAN_PREFIXES}")
+    foreach(found GLSLC VULKAN_INCLUDE VOLK_INCLUDE VOLK_SOURCE VOLK_LIBRARY)
+        unset(${found} CACHE)
+    endforeach()
+    set(HEKLA_VULKAN_PREFIXES "${prefixes}" CACHE INTERNAL "")
+endif()
+foreach(prefix ${prefixes})
+    list(APPEND bins ${prefix}/bin)
+    list(APPEND includes ${prefix}/include)
+    list(APPEND libs ${prefix}/lib)
+endforeach()
+
+find_program(GLSLC glslc HINTS ${bins})
+find_path(VULKAN_INCLUDE vulkan/vulkan_core.h HINTS ${includes})
+find_path(VOLK_INCLUDE volk.h HINTS ${includes} PATH_SUFFIXES Volk volk)
+find_file(VOLK_SOURCE volk.c HINTS ${VOLK_INCLUDE} NO_DEFAULT_PATH)
+find_library(VOLK_LIBRARY volk HINTS ${libs})
+foreach(need "GLSLC;glslc" "VULKAN_INCLUDE;libvulkan-dev" "VOLK_INCLUDE;libvulkan-volk-dev")
+    list(GET need 0 variable)
+    list(GET need 1 package)
+    if(NOT ${variable})
+        message(FATAL_ERROR "${package} is missing: run tools/setup, or install the package")
+    endif()
+endforeach()
+
+if(VOLK_SOURCE)
+    add_library(hekla_volk STATIC ${VOLK_SOURCE})
+    target_include_directories(hekla_volk SYSTEM PUBLIC ${VOLK_INCLUDE} ${VULKAN_INCLUDE})
+    target_link_libraries(hekla_volk PUBLIC ${CMAKE_DL_LIBS})
+elseif(VOLK_LIBRARY)
+    add_library(hekla_volk INTERFACE)
+    target_include_directories(hekla_volk SYSTEM INTERFACE ${VOLK_INCLUDE} ${VULKAN_INCLUDE})
+    target_link_libraries(hekla_volk INTERFACE ${VOLK_LIBRARY} ${CMAKE_DL_LIBS})
+else()
+    message(FATAL_ERROR "volk.h is at ${VOLK_INCLUDE}, but neither volk.c nor libvolk was found")
+endif()

@@ -1,0 +1,130 @@
+/*
+ * What C and GLSL both need to know: the arguments of each kernel (push constants), the step
+ * buffer, and fixed numbers. Only 4-byte scalars, so both compilers lay them out alike.
+ *
+ * Vectors that a matrix multiplies are cut into blocks of 32 elements; the blocks are spread over
+ * up to 32 virtual lanes, each with `steps` consecutive blocks: block b = lane * steps + step.
+ * Stored in slot order, slot = step * lanes + lane. See src/ref/ref.h for the order of additions.
+ */
+#ifndef ARGS_H
+#define ARGS_H
+
+#ifdef VULKAN
+#define STRUCT(name) struct name
+#define U32 uint
+#define F32 float
+#else
+#include <stdint.h>
+#define STRUCT(name) struct name
+#define U32 uint32_t
+#define F32 float
+#endif
+
+#define MAX_LANES 32u
+#define ATTN_CHUNK 128u  /* positions whose scores share one maximum */
+#define MAX_HEAD_DIM 256u
+#define K_TILE 32u       /* positions interleaved in the K cache */
+#define RING_SIZE 256u   /* sampled tokens kept for the host */
+#define ROPE_LOW 256u    /* positions covered by the low rotation table */
+#define SAMPLE_SIZE 128u /* invocations of the sampler's one workgroup */
+
+/* Specialization constants, the same ids in every kernel. */
+#define SPEC_SIZE_X 0 /* invocations that share a row */
+#define SPEC_SIZE_Y 1 /* rows per workgroup */
+#define SPEC_COLS 2   /* tokens per workgroup */
+#define SPEC_KV_F16 3 /* 1: the KV cache holds packed halves, 0: f32 */
+#define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
+#define SPEC_COUNT 5
+
+/* Per-token values, on the device, so that recorded commands can be replayed. The sampler advances
+ * it: the device can run several tokens ahead of the host. */
+STRUCT(step_args)
+{
+    U32 n_tokens; /* evaluated now: history[pos .. pos + n_tokens) */
+    U32 pos;      /* position of the first of them */
+    U32 chunks_x, chunks_y, chunks_z; /* workgroups of split attention (indirect dispatch) */
+    U32 count;    /* tokens sampled so far: index into the ring */
+    U32 n_vocab;
+    U32 seed_lo, seed_hi;
+    F32 inv_temp; /* 0: greedy */
+    U32 top_k;    /* 0: off */
+    F32 top_p;    /* 1: off */
+    F32 min_p;    /* 0: off */
+    F32 repeat, repeat_inv, presence, frequency;
+    U32 last_n;   /* 0: no penalties */
+};
+
+/* How a vector of n_blocks blocks is spread over the virtual lanes. */
+#define ROW_ARGS U32 n_blocks, steps, lanes;
+
+#define MATVEC_BIAS 1u     /* add bias[row] */
+#define MATVEC_ADD 2u      /* add to what y holds */
+STRUCT(matvec_args)
+{
+    ROW_ARGS
+    U32 n_rows, row_u4;    /* rows of this shard; 16-byte units from row to row */
+    U32 x_stride;          /* from token to token: 16-byte units (8-bit x) or floats (f32 x) */
+    U32 y_stride, y_first; /* floats; element of row 0 */
+    U32 n_cols;            /* tokens, or 0: as many as the step has */
+    U32 flags;
+};
+
+STRUCT(embed_args)
+{
+    ROW_ARGS
+    U32 n, row_u4;
+    U32 row_first, n_rows; /* token ids of this shard */
+    U32 y_stride;
+};
+
+#define RMSNORM_LAST 1u    /* only the newest token's row, written to row 0 */
+STRUCT(rmsnorm_args)
+{
+    ROW_ARGS
+    U32 n, x_stride, y_stride, flags;
+    F32 inv_n, eps;
+};
+
+STRUCT(quantize_args)
+{
+    ROW_ARGS
+    U32 x_stride, y_stride; /* floats; 16-byte units */
+    U32 n_cols;             /* as in matvec */
+};
+
+STRUCT(rope_kv_args)
+{
+    U32 n_head, n_head_kv, head_dim, n_rot;
+    U32 stride;             /* floats from token to token */
+    U32 k_first, v_first;   /* elements of the first K and V value; Q begins at 0 */
+    U32 n_ctx;              /* positions in the cache, a multiple of K_TILE */
+};
+
+STRUCT(attention_args)
+{
+    U32 n_head, n_head_kv, head_dim;
+    U32 q_stride, y_stride, n_ctx;
+    F32 scale;
+};
+
+STRUCT(attn_reduce_args)
+{
+    U32 n_head, head_dim, y_stride;
+};
+
+STRUCT(silu_mul_args)
+{
+    U32 n, x_stride, up_first, y_stride;
+};
+
+STRUCT(penalize_args)
+{
+    U32 n_vocab;
+};
+
+STRUCT(sample_args)
+{
+    U32 n_vocab;
+};
+
+#endif

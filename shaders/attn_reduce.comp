@@ -1,0 +1,26 @@
+#version 450
+/* Joins the chunks of split attention in order, for the one token of a decode step; x: head. */
+#include "common.glsl"
+#include "combine.glsl"
+layout(push_constant) uniform Args { attn_reduce_args a; };
+layout(binding = 0) readonly buffer P { float p[]; }; /* [chunk][head][2 + head_dim] */
+layout(binding = 1) writeonly buffer Y { float y[]; };
+layout(binding = 2) readonly buffer S { step_args step; };
+
+void main()
+{
+    uint head = gl_WorkGroupID.x, size = 2u + a.head_dim;
+    uint n = (step.pos + ATTN_CHUNK) / ATTN_CHUNK;
+    for (uint d = gl_LocalInvocationID.x; d < a.head_dim; d += SIZE_X) {
+        uint at = head * size;
+        float m = p[at], l = p[at + 1u], o = p[at + 2u + d];
+        for (uint c = 1u; c < n; c++) {
+            at += a.n_head * size;
+            join j = join_sums(m, l, p[at], p[at + 1u]);
+            o = join_value(j, o, p[at + 2u + d]);
+            m = j.m;
+            l = j.l;
+        }
+        y[head * a.head_dim + d] = mul(o, recip(l));
+    }
+}

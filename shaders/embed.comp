@@ -1,0 +1,32 @@
+#version 450
+/* y[t] = row of the embedding matrix for history[pos + t]. x: one workgroup per token. */
+#include "common.glsl"
+layout(push_constant) uniform Args { embed_args a; };
+#include "weights.glsl"
+layout(binding = 1) readonly buffer H { uint history[]; };
+layout(binding = 2) writeonly buffer Y { float y[]; };
+layout(binding = 3) readonly buffer S { step_args step; };
+
+void main()
+{
+    uint t = gl_WorkGroupID.x;
+    if (t >= step.n_tokens)
+        return;
+    uint id = history[step.pos + t] - a.row_first;
+    if (id >= a.n_rows)
+        return;
+    uint row = id * a.row_u4, slots = a.steps * a.lanes;
+    for (uint e = gl_LocalInvocationID.x; e < a.n; e += SIZE_X) {
+        uint b = e / 32u, i = e % 32u;
+        uint slot = b % a.steps * a.lanes + b / a.steps;
+#ifdef CLASS_INT
+        /* An element is the value of a block whose activation is 1 there and 0 elsewhere. */
+        w_block w = w_load(row, slots, slot, b);
+        int q = byte_of(w.q[i / 4u], i % 4u);
+        int is_lo = i < 16u ? 1 : 0, is_hi = 1 - is_lo;
+        y[t * a.y_stride + e] = sanitize(w_term(w, q * is_lo, q * is_hi, is_lo, is_hi));
+#else
+        y[t * a.y_stride + e] = sanitize(w_vec4(row, slots, slot, i / 4u)[i % 4u]);
+#endif
+    }
+}

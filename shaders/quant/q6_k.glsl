@@ -1,0 +1,34 @@
+/* 32 elements: a plane of low nibbles, two words of high bit pairs, two signed byte scales (one per
+ * 16); per 256: half d. value = d * scale * (q - 32) */
+#include "quant/nibbles.glsl"
+
+struct w_block {
+    uint q[8];
+    float d;
+    int scale_lo, scale_hi;
+};
+
+w_block w_load(uint row, uint slots, uint slot, uint block)
+{
+    w_block w;
+    w_nibbles(w4[row + slot], w.q);
+    uint words = 4u * (row + slots);
+    uint h0 = w1[words + slot], h1 = w1[words + slots + slot];
+    for (uint i = 0u; i < 4u; i++) {
+        w.q[i] |= ((h0 >> (2u * i)) & 0x03030303u) << 4;
+        w.q[4u + i] |= ((h1 >> (2u * i)) & 0x03030303u) << 4;
+    }
+    words += 2u * slots;
+    uint s = w_half(words, slot);
+    w.scale_lo = byte_of(s, 0u);
+    w.scale_hi = byte_of(s, 1u);
+    w.d = half_to_float(w1[words + (slots + 1u) / 2u + block / 8u] & 0xffffu);
+    return w;
+}
+
+float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+{
+    /* At most 2 * 128 * 16 * 32 * 127 < 2^24: exact in a float. */
+    return mul(w.d,
+               float(w.scale_lo * (lo - 32 * sum_lo) + w.scale_hi * (hi - 32 * sum_hi)));
+}

@@ -1,0 +1,20 @@
+/* 32 elements: 2 planes of 16 signed bytes, a half scale. */
+struct w_block {
+    uint q[8];
+    float d;
+};
+
+w_block w_load(uint row, uint slots, uint slot, uint block)
+{
+    w_block w;
+    uvec4 a = w4[row + slot], b = w4[row + slots + slot];
+    w.q[0] = a.x; w.q[1] = a.y; w.q[2] = a.z; w.q[3] = a.w;
+    w.q[4] = b.x; w.q[5] = b.y; w.q[6] = b.z; w.q[7] = b.w;
+    w.d = half_to_float(w_half(4u * (row + 2u * slots), slot));
+    return w;
+}
+
+float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+{
+    return mul(w.d, float(lo + hi));
+}

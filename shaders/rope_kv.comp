@@ -1,0 +1,73 @@
+#version 450
+/*
+ * Rotates Q (in place) and K by position, and stores K and V in the cache. An invocation owns four
+ * neighbouring elements, that is two rotated pairs (2i, 2i + 1); y: token.
+ * The rotation by pos = 256 h + l is the product of two from tables made on the host, so no device
+ * computes a sine. https://arxiv.org/abs/2104.09864
+ */
+#include "common.glsl"
+#include "kv.glsl"
+layout(push_constant) uniform Args { rope_kv_args a; };
+layout(binding = 0) buffer X { float x[]; };
+layout(binding = 1) writeonly buffer K { uint kc[]; };
+layout(binding = 2) writeonly buffer V { uint vc[]; };
+layout(binding = 3) readonly buffer R { vec2 rot[]; }; /* low [256][n_rot/2], high [..][n_rot/2] */
+layout(binding = 4) readonly buffer S { step_args step; };
+
+vec2 rotate(vec2 v, uint pos, uint pair)
+{
+    uint half_rot = a.n_rot / 2u;
+    vec2 l = rot[pos % ROPE_LOW * half_rot + pair];
+    vec2 h = rot[(ROPE_LOW + pos / ROPE_LOW) * half_rot + pair];
+    float c = sub(mul(h.x, l.x), mul(h.y, l.y)), s = add(mul(h.y, l.x), mul(h.x, l.y));
+    return vec2(sub(mul(v.x, c), mul(v.y, s)), add(mul(v.x, s), mul(v.y, c)));
+}
+
+void main()
+{
+    uint t = gl_WorkGroupID.y, i = gl_WorkGroupID.x * SIZE_X + gl_LocalInvocationID.x;
+    uint per_head = a.head_dim / 4u, head = i / per_head, dim = i % per_head * 4u;
+    if (t >= step.n_tokens || head >= a.n_head + 2u * a.n_head_kv)
+        return;
+    uint pos = step.pos + t, kind = 0u, first = 0u;
+    if (head >= a.n_head + a.n_head_kv) {
+        kind = 2u;
+        first = a.v_first;
+        head -= a.n_head + a.n_head_kv;
+    } else if (head >= a.n_head) {
+        kind = 1u;
+        first = a.k_first;
+        head -= a.n_head;
+    }
+    uint at = t * a.stride + first + head * a.head_dim + dim;
+    vec4 v = vec4(sanitize(x[at]), sanitize(x[at + 1u]), sanitize(x[at + 2u]), sanitize(x[at + 3u]));
+    if (kind != 2u) {
+        if (dim < a.n_rot)
+            v.xy = rotate(v.xy, pos, dim / 2u);
+        if (dim + 2u < a.n_rot)
+            v.zw = rotate(v.zw, pos, dim / 2u + 1u);
+    }
+    if (kind == 0u) {
+        for (uint k = 0u; k < 4u; k++)
+            x[at + k] = sanitize(v[k]);
+        return;
+    }
+    uint e = kind == 1u ? k_index(head, pos, dim, a.head_dim, a.n_ctx)
+                        : v_index(head, pos, dim, a.head_dim, a.n_ctx);
+    if (KV_F16 != 0u)
+        for (uint k = 0u; k < 2u; k++) {
+            uint word = float_to_half(v[2u * k]) | (float_to_half(v[2u * k + 1u]) << 16);
+            if (kind == 1u)
+                kc[e / 2u + k] = word;
+            else
+                vc[e / 2u + k] = word;
+        }
+    else
+        for (uint k = 0u; k < 4u; k++) {
+            uint word = bits(sanitize(v[k]));
+            if (kind == 1u)
+                kc[e + k] = word;
+            else
+                vc[e + k] = word;
+        }
+}

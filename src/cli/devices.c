@@ -1,0 +1,158 @@
+#include "cli/cli.h"
+#include "cli/options.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct devices_options {
+    bool json;
+};
+
+static const struct cli_option rows[] = {
+    {.type = CLI_OPTION_SET,
+        .names = "--json",
+        .offset = offsetof(struct devices_options, json),
+        .help = "a JSON array of objects"},
+};
+
+static const struct cli_options options_of_devices = {
+    .command = "devices",
+    .usage = "[--json]",
+    .about = "Lists what a model can run on. The first column marks the device that is used if "
+             "--device names none. \"ref\" is the reference in plain C: slow, needs no driver, and "
+             "gives the same bits.",
+    .notes = "\nExit code 3: no Vulkan device is usable.\n",
+    .rows = rows,
+    .n_rows = sizeof(rows) / sizeof(rows[0]),
+};
+
+static const char *type_text(const struct hekla_device_info *device)
+{
+    static const char *const texts[] = {
+        [HEKLA_GPU_DISCRETE] = "discrete GPU",
+        [HEKLA_GPU_INTEGRATED] = "integrated GPU",
+        [HEKLA_GPU_OTHER] = "GPU",
+        [HEKLA_CPU] = "CPU",
+    };
+    size_t i = (size_t)device->type;
+    if (strcmp(device->id, "ref") == 0)
+        return "reference";
+    return i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : "other";
+}
+
+static void write_json_text(const char *key, const char *text)
+{
+    cli_writef("\"%s\": \"", key);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            cli_writef("\\%c", *text);
+        else if ((unsigned char)*text < 0x20)
+            cli_writef("\\u%04x", (unsigned)*text);
+        else
+            cli_write(text, 1);
+    }
+    cli_writef("\"");
+}
+
+static void write_json(const struct hekla_device_info *devices, size_t n)
+{
+    cli_writef("[");
+    for (size_t i = 0; i < n; i++) {
+        const struct hekla_device_info *device = &devices[i];
+        cli_writef("%s\n  {", i > 0 ? "," : "");
+        write_json_text("id", device->id);
+        cli_writef(", ");
+        write_json_text("name", device->name);
+        cli_writef(", ");
+        write_json_text("type", type_text(device));
+        cli_writef(", \"memory_bytes\": %" PRIu64 ", ", device->memory_bytes);
+        write_json_text("driver", device->driver);
+        cli_writef(", \"chosen\": %s, \"usable\": %s", device->chosen ? "true" : "false",
+            device->usable ? "true" : "false");
+        if (!device->usable) {
+            cli_writef(", ");
+            write_json_text("why_not", device->why_not);
+        }
+        cli_writef("}");
+    }
+    cli_writef("\n]\n");
+}
+
+static void write_table(struct hekla_device_info *devices, size_t n)
+{
+    static const char *const bold[2] = {"\033[1m", "\033[0m"};
+    bool colour = cli_has_colour(STDOUT_FILENO);
+    int width = 4;
+
+    for (size_t i = 0; i < n; i++) {
+        int length = (int)strlen(cli_printable(devices[i].name));
+        width = length > width ? length : width;
+    }
+    cli_writef("  %-4s  %-14s  %10s  %-*s  %s\n", "id", "type", "memory", width, "name", "driver");
+    for (size_t i = 0; i < n; i++) {
+        struct hekla_device_info *device = &devices[i];
+        bool marked = device->chosen && colour;
+        char memory[32] = "-";
+        if (device->memory_bytes > 0)
+            cli_format_bytes(memory, sizeof(memory), device->memory_bytes);
+        cli_writef("%s%c %-4s  %-14s  %10s  %-*s  %s%s\n", marked ? bold[0] : "",
+            device->chosen ? '*' : ' ', device->id, type_text(device), memory, width, device->name,
+            cli_printable(device->driver), marked ? bold[1] : "");
+        if (!device->usable)
+            cli_writef("        not usable: %s\n", cli_printable(device->why_not));
+    }
+}
+
+/* The list, malloc'ed; it may grow between asking for the number and asking for the entries. */
+static int list(struct hekla_device_info **out, size_t *n, struct hekla_error *err)
+{
+    size_t cap = 8;
+    struct hekla_device_info *devices = NULL;
+    for (;;) {
+        struct hekla_device_info *grown = realloc(devices, cap * sizeof(*grown));
+        if (!grown) {
+            free(devices);
+            return cli_fail(CLI_MEMORY, "not enough memory for the list of devices");
+        }
+        devices = grown;
+        *err = (struct hekla_error){0};
+        hekla_status status = hekla_device_list(devices, cap, n, err);
+        if (status != HEKLA_OK) {
+            free(devices);
+            return cli_fail_status(status, err);
+        }
+        if (*n <= cap)
+            break;
+        cap = *n;
+    }
+    *out = devices;
+    return CLI_OK;
+}
+
+int cli_devices(int argc, char **argv)
+{
+    struct devices_options options = {0};
+    struct hekla_error err = {0};
+    struct hekla_device_info *devices = NULL;
+    size_t n = 0;
+    bool usable = false;
+
+    enum cli_parse parsed = cli_options_parse(&options_of_devices, argc, argv, &options);
+    if (parsed != CLI_PARSE_OK)
+        return parsed == CLI_PARSE_HELP ? CLI_OK : CLI_USAGE;
+    int code = list(&devices, &n, &err);
+    if (code != CLI_OK)
+        return code;
+    for (size_t i = 0; i < n; i++)
+        usable |= devices[i].usable && strcmp(devices[i].id, "ref") != 0;
+    if (options.json)
+        write_json(devices, n);
+    else
+        write_table(devices, n);
+    free(devices);
+    if (usable)
+        return CLI_OK;
+    return cli_fail(CLI_NO_DEVICE, "%s", err.text[0] ? err.text : "no Vulkan device is usable");
+}

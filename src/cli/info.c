@@ -1,0 +1,82 @@
+#include "cli/cli.h"
+#include "cli/open.h"
+#include "cli/options.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct info_options {
+    const char *model;
+};
+
+static const struct cli_option rows[] = {
+    {.type = CLI_OPTION_TEXT,
+        .names = "-m|--model",
+        .offset = offsetof(struct info_options, model),
+        .value = "FILE",
+        .help = "GGUF file, or the first of a split model; default: the built-in model"},
+};
+
+static const struct cli_options options_of_info = {
+    .command = "info",
+    .usage = "[-m FILE]",
+    .about = "Shows a model file's metadata and tensors, and a summary. No device is needed.",
+    .rows = rows,
+    .n_rows = sizeof(rows) / sizeof(rows[0]),
+};
+
+static void write_text(void *user, const char *text, size_t n)
+{
+    (void)user;
+    cli_write(text, n);
+}
+
+static void write_token(const char *name, hekla_token id, const hekla_model *model)
+{
+    char text[HEKLA_PIECE_MAX];
+    if (id < 0)
+        return;
+    size_t n = hekla_token_bytes(model, id, true, text, sizeof(text) - 1);
+    text[n < sizeof(text) ? n : sizeof(text) - 1] = 0;
+    cli_writef("%-16s %" PRId32 " %s\n", name, id, cli_printable(text));
+}
+
+static void write_summary(const hekla_model *model)
+{
+    struct hekla_model_info info;
+    char params[32], bytes[32];
+
+    hekla_model_get_info(model, &info);
+    cli_writef("\n%-16s %s\n", "model", cli_printable(info.name));
+    cli_writef("%-16s %s, %s\n", "architecture", cli_printable(info.architecture), info.type_name);
+    cli_writef("%-16s %s parameters, %s of tensors\n", "size",
+        cli_format_count(params, sizeof(params), info.n_params),
+        cli_format_bytes(bytes, sizeof(bytes), info.file_bytes));
+    cli_writef("%-16s %" PRIu32 " layers, width %" PRIu32 ", feed-forward %" PRIu32 "\n", "shape",
+        info.n_layer, info.n_embd, info.n_ff);
+    cli_writef("%-16s %" PRIu32 " heads of %" PRIu32 ", %" PRIu32 " for keys and values\n",
+        "attention", info.n_head, info.head_dim, info.n_head_kv);
+    cli_writef("%-16s %" PRIu32 " tokens\n", "context", info.n_ctx_train);
+    cli_writef("%-16s %" PRIu32 " tokens%s\n", "vocabulary", info.n_vocab,
+        info.add_bos ? ", begin-of-text is added" : "");
+    write_token("begin of text", info.bos, model);
+    write_token("end of text", info.eos, model);
+    write_token("end of turn", info.eot, model);
+}
+
+int cli_info(int argc, char **argv)
+{
+    struct info_options options = {0};
+    hekla_model *model = NULL;
+
+    enum cli_parse parsed = cli_options_parse(&options_of_info, argc, argv, &options);
+    if (parsed != CLI_PARSE_OK)
+        return parsed == CLI_PARSE_HELP ? CLI_OK : CLI_USAGE;
+    int code = cli_open_vocabulary(&model, options.model);
+    if (code != CLI_OK)
+        return code;
+    hekla_model_describe(model, write_text, NULL);
+    write_summary(model);
+    hekla_model_close(model);
+    return CLI_OK;
+}

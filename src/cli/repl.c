@@ -1,0 +1,279 @@
+#define _POSIX_C_SOURCE 200809L
+#include "cli/run.h"
+
+#include "cli/cli.h"
+#include "cli/interrupt.h"
+#include "cli/line.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct chat {
+    struct cli_run *run;
+    struct cli_line *line;
+    struct hekla_message *messages; /* contents are owned */
+    size_t n, cap;
+    bool terminal;
+};
+
+/* What a command or an answer leads to. */
+enum next { NEXT_MESSAGE, NEXT_EXIT };
+
+static bool add_message(struct chat *chat, const char *role, const char *content)
+{
+    if (chat->n == chat->cap) {
+        size_t cap = chat->cap ? 2 * chat->cap : 16;
+        struct hekla_message *grown = realloc(chat->messages, cap * sizeof(*grown));
+        if (!grown)
+            return false;
+        chat->messages = grown;
+        chat->cap = cap;
+    }
+    char *copy = strdup(content);
+    if (!copy)
+        return false;
+    chat->messages[chat->n++] = (struct hekla_message){.role = role, .content = copy};
+    return true;
+}
+
+static void drop_message(struct chat *chat)
+{
+    free((char *)(uintptr_t)chat->messages[--chat->n].content);
+}
+
+static bool last_is(const struct chat *chat, const char *role)
+{
+    return chat->n > 0 && strcmp(chat->messages[chat->n - 1].role, role) == 0;
+}
+
+/* An empty conversation, with the system prompt if there is one. */
+static bool reset(struct chat *chat)
+{
+    while (chat->n > 0)
+        drop_message(chat);
+    const char *system = chat->run->options.system;
+    return !system || add_message(chat, "system", system);
+}
+
+/* The conversation as tokens that fit, or an exit code after a sentence. */
+static int tokenize(const struct chat *chat, hekla_token **tokens, size_t *n)
+{
+    struct hekla_error err = {0};
+    const struct cli_run *run = chat->run;
+    uint32_t n_ctx = hekla_session_n_ctx(run->session);
+    char *text = NULL;
+
+    hekla_status status = hekla_chat_format(run->model, chat->messages, chat->n, true, &text, &err);
+    if (status != HEKLA_OK)
+        return cli_fail_status(status, &err);
+    int code =
+        cli_input_tokenize(run->model, text, strlen(text), HEKLA_TOKENIZE_SPECIAL, tokens, n);
+    free(text);
+    if (code != CLI_OK || *n < n_ctx)
+        return code;
+    free(*tokens);
+    *tokens = NULL;
+    return cli_fail(CLI_USAGE,
+        "the conversation needs %zu tokens and room for an answer, but the context holds %" PRIu32
+        "; %s-c makes it larger",
+        *n, n_ctx, chat->terminal ? "/clear starts a new conversation, and " : "");
+}
+
+/* Somebody sits there and can go on. */
+static bool is_dialogue(const struct chat *chat)
+{
+    return chat->terminal && !chat->run->options.single_turn;
+}
+
+static void explain_stop(const struct chat *chat, enum cli_stop stop)
+{
+    uint32_t n_ctx = hekla_session_n_ctx(chat->run->session);
+    if (stop == CLI_STOP_FULL)
+        cli_note("The context of %" PRIu32 " tokens is full; %s-c makes it larger.", n_ctx,
+            is_dialogue(chat) ? "/clear starts a new conversation, and " : "");
+    else if (stop == CLI_STOP_INTERRUPTED && is_dialogue(chat))
+        cli_note("(stopped; Ctrl-C again leaves)");
+}
+
+/* Answers the conversation, whose last message is the user's. A message that cannot be answered
+ * is taken back, so that the next one starts from what worked. */
+static int answer(struct chat *chat)
+{
+    struct cli_text text = {0};
+    hekla_token *tokens = NULL;
+    size_t n = 0;
+    enum cli_stop stop = CLI_STOP_END;
+
+    int code = tokenize(chat, &tokens, &n);
+    if (code == CLI_OK)
+        code = cli_generate(chat->run, tokens, n, &text, &stop);
+    if (code != CLI_OK)
+        drop_message(chat);
+    else if (!add_message(chat, "assistant", text.data ? text.data : ""))
+        code = cli_fail(CLI_MEMORY, "not enough memory for the conversation");
+    free(tokens);
+    cli_text_free(&text);
+    if (code != CLI_OK)
+        return code;
+    explain_stop(chat, stop);
+    if (stop == CLI_STOP_INTERRUPTED && !is_dialogue(chat))
+        return CLI_INTERRUPTED;
+    cli_interrupt_reset();
+    return stop == CLI_STOP_OUTPUT ? CLI_ERROR : CLI_OK;
+}
+
+static int send_message(struct chat *chat, const char *content)
+{
+    if (!add_message(chat, "user", content))
+        return cli_fail(CLI_MEMORY, "not enough memory for the conversation");
+    return answer(chat);
+}
+
+static int command_regen(struct chat *chat)
+{
+    if (!last_is(chat, "assistant")) {
+        cli_note("There is no answer to write again yet.");
+        return CLI_OK;
+    }
+    if (chat->run->sampling.temperature <= 0)
+        cli_note("(with --temp 0 the answer stays the same)");
+    drop_message(chat);
+    /* Random numbers follow from seed and position alone: the same seed would say the same. */
+    chat->run->sampling.seed++;
+    return answer(chat);
+}
+
+static void command_help(void)
+{
+    cli_note("/regen  write the last answer again, with other random numbers\n"
+             "/clear  forget the conversation\n"
+             "/exit   leave; so do /quit, Ctrl-D, and Ctrl-C when no answer is being written\n"
+             "A backslash at the end of a line continues the message on the next one.");
+}
+
+static void fail_command(const char *text)
+{
+    static const char *const names[] = {"/exit", "/quit", "/clear", "/regen", "/help"};
+    const char *best = names[0];
+    for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++)
+        if (cli_edit_distance(text, names[i]) < cli_edit_distance(text, best))
+            best = names[i];
+    cli_fail(CLI_USAGE, "unknown command %s; did you mean %s? (/help lists all)", text, best);
+}
+
+/* A command is one word that begins with a slash; anything else is a message. */
+static bool is_command(const char *text)
+{
+    return text[0] == '/' && !strpbrk(text + 1, " \t\n/");
+}
+
+static int obey(struct chat *chat, const char *text, enum next *next)
+{
+    if (!is_command(text))
+        return send_message(chat, text);
+    if (strcmp(text, "/exit") == 0 || strcmp(text, "/quit") == 0) {
+        *next = NEXT_EXIT;
+    } else if (strcmp(text, "/clear") == 0) {
+        if (!reset(chat))
+            return cli_fail(CLI_MEMORY, "not enough memory for the conversation");
+        if (chat->terminal)
+            cli_note("(a new conversation)");
+    } else if (strcmp(text, "/regen") == 0) {
+        return command_regen(chat);
+    } else if (strcmp(text, "/help") == 0) {
+        command_help();
+    } else {
+        fail_command(text);
+    }
+    return CLI_OK;
+}
+
+/* After which exit codes the conversation goes on: a message may be too long or not UTF-8, but a
+ * lost device or lost output end it. Without a terminal nobody would notice, so all end it. */
+static bool goes_on(const struct chat *chat, int code)
+{
+    return code == CLI_OK || (chat->terminal && code == CLI_USAGE);
+}
+
+/* Chat text goes through C strings. */
+static int check_text(const struct cli_text *text)
+{
+    if (!memchr(text->data, 0, text->n))
+        return CLI_OK;
+    return cli_fail(CLI_USAGE, "the message holds a zero byte, which chat text cannot");
+}
+
+/* Without the blanks around it; cuts in place. */
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\n");
+    size_t n = strlen(text);
+    while (n > 0 && strchr(" \t\n", text[n - 1]))
+        n--;
+    text[n] = 0;
+    return text;
+}
+
+static int converse(struct chat *chat)
+{
+    struct cli_text text = {0};
+    enum next next = NEXT_MESSAGE;
+    int code = CLI_OK;
+
+    while (next == NEXT_MESSAGE && goes_on(chat, code)) {
+        enum cli_line_result result = cli_line_read(chat->line, &text);
+        code = result == CLI_LINE_INTERRUPTED ? CLI_INTERRUPTED : CLI_OK;
+        if (result != CLI_LINE_OK) {
+            if (chat->terminal)
+                cli_note("%s", "");
+            break;
+        }
+        if (check_text(&text) != CLI_OK)
+            code = CLI_USAGE;
+        else if (*trim(text.data))
+            code = obey(chat, trim(text.data), &next);
+        if (chat->run->options.single_turn && last_is(chat, "assistant"))
+            break;
+    }
+    cli_text_free(&text);
+    return code;
+}
+
+static int talk(struct chat *chat)
+{
+    struct cli_run *run = chat->run;
+
+    if (!run->has_text || (run->text.n == 0 && !run->options.single_turn))
+        return converse(chat);
+    if (check_text(&run->text) != CLI_OK)
+        return CLI_USAGE;
+    if (run->text.n == 0)
+        return cli_fail(CLI_USAGE, "the message is empty");
+    if (!run->options.no_display_prompt && chat->terminal)
+        cli_note("> %s", run->text.data);
+    cli_line_remember(chat->line, run->text.data);
+    int code = send_message(chat, run->text.data);
+    return run->options.single_turn || !goes_on(chat, code) ? code : converse(chat);
+}
+
+int cli_repl(struct cli_run *run)
+{
+    struct chat chat = {.run = run, .terminal = isatty(STDIN_FILENO)};
+    int code = CLI_MEMORY;
+
+    chat.line = cli_line_open();
+    if (!chat.line || !reset(&chat)) {
+        cli_fail(code, "not enough memory for the conversation");
+    } else {
+        if (chat.terminal && !run->options.single_turn)
+            cli_note("Write a message; /help lists the commands, Ctrl-D leaves.");
+        code = talk(&chat);
+    }
+    while (chat.n > 0)
+        drop_message(&chat);
+    free(chat.messages);
+    cli_line_close(chat.line);
+    return code;
+}

@@ -1,0 +1,65 @@
+/*
+ * run: what `hekla run` holds while it works. run.c opens and closes it, run_options.c
+ * has its flags, complete.c continues a prompt, repl.c talks, generate.c streams for both.
+ */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include "cli/input.h"
+#include "cli/logits.h"
+#include "cli/options.h"
+
+struct cli_run_options {
+    const char *model, *device;
+    const char *prompt, *file, *prompt_ids, *system, *logits_out;
+    int64_t predict, ctx_size, batch, ubatch;
+    int cache_k, cache_v; /* enum hekla_kv_type */
+    double temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
+    int64_t top_k, repeat_last_n, seed;
+    bool escape, hash, ignore_eos;
+    bool conversation, no_conversation, single_turn;
+    bool no_display_prompt, verbose, no_perf;
+};
+
+struct cli_run {
+    struct cli_run_options options;
+    bool has_text;        /* -p, -f or stdin gave a prompt or first message: */
+    struct cli_text text; /* as given */
+    hekla_token *ids;     /* [n_ids] of --prompt-ids, else NULL */
+    size_t n_ids;
+    hekla_model *model;
+    hekla_session *session;
+    struct hekla_model_info info;
+    struct hekla_sampling sampling;
+    struct cli_logits logits;
+    uint64_t tokens_hash, n_tokens; /* of everything generated */
+    double load_seconds;
+    double first_token_seconds; /* summed over n_answers */
+    uint64_t n_answers;
+};
+
+extern const struct cli_options cli_options_of_run;
+/* Flags that contradict each other: a sentence and CLI_USAGE. */
+int cli_check_options(const struct cli_run_options *options);
+bool cli_wants_chat(const struct cli_run_options *options);
+
+int cli_complete(struct cli_run *run);
+int cli_repl(struct cli_run *run);
+
+enum cli_stop {
+    CLI_STOP_END,
+    CLI_STOP_LENGTH,
+    CLI_STOP_FULL,
+    CLI_STOP_INTERRUPTED,
+    CLI_STOP_OUTPUT
+};
+
+/* Makes the session hold these tokens and generates after them, writing the text to stdout as it
+ * comes. `collected` (may be NULL) gets the text. Returns an exit code; not for Ctrl-C or lost
+ * output, which *stop tells. */
+int cli_generate(struct cli_run *run, const hekla_token *tokens, size_t n,
+    struct cli_text *collected, enum cli_stop *stop);
+/* The closing line, and with --verbose the session's counters. */
+void cli_generate_report(const struct cli_run *run);
+
+#endif

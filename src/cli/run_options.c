@@ -1,0 +1,151 @@
+#define _POSIX_C_SOURCE 200809L
+#include "cli/cli.h"
+#include "cli/run.h"
+
+#include <unistd.h>
+
+#define AT(member) offsetof(struct cli_run_options, member)
+#define HEADING(text)                                                                              \
+    {                                                                                              \
+        .type = CLI_OPTION_HEADING, .help = text                                                   \
+    }
+#define TEXT(member, flags, what, about)                                                           \
+    {                                                                                              \
+        .type = CLI_OPTION_TEXT, .names = flags, .offset = AT(member), .value = what,              \
+        .help = about                                                                              \
+    }
+#define INTEGER(member, flags, least, most, usual, about)                                          \
+    {                                                                                              \
+        .type = CLI_OPTION_INTEGER, .names = flags, .offset = AT(member), .fallback = usual,       \
+        .min = least, .max = most, .value = "N", .help = about                                     \
+    }
+#define REAL(member, flags, least, most, usual, about)                                             \
+    {                                                                                              \
+        .type = CLI_OPTION_REAL, .names = flags, .offset = AT(member), .fallback = usual,          \
+        .min = least, .max = most, .value = "X", .help = about                                     \
+    }
+#define CHOICE(member, flags, all, usual, about)                                                   \
+    {                                                                                              \
+        .type = CLI_OPTION_CHOICE, .names = flags, .offset = AT(member), .fallback = usual,        \
+        .choices = all, .value = "TYPE", .help = about                                             \
+    }
+#define SET(member, flags, about)                                                                  \
+    {                                                                                              \
+        .type = CLI_OPTION_SET, .names = flags, .offset = AT(member), .help = about                \
+    }
+#define UNSET(member, flags, about)                                                                \
+    {                                                                                              \
+        .type = CLI_OPTION_UNSET, .names = flags, .offset = AT(member), .help = about              \
+    }
+
+static const struct cli_option rows[] = {
+    HEADING("Model and device"),
+    TEXT(model, "-m|--model", "FILE",
+        "GGUF file, or the first of a split model; default: the built-in model"),
+    TEXT(device, "-dev|--device", "ID",
+        "id or part of a name, as \"hekla devices\" shows them; \"ref\" is the slow CPU reference; "
+        "default: the best"),
+    HEADING("Prompt"),
+    TEXT(prompt, "-p|--prompt", "TEXT", "text to continue; with -cnv: the first message"),
+    TEXT(
+        file, "-f|--file", "FILE", "the same from a file (\"-\": stdin), without its last newline"),
+    TEXT(prompt_ids, "--prompt-ids", "LIST",
+        "token ids to continue, such as 1,2,3; nothing is added"),
+    {.type = CLI_OPTION_SET,
+        .names = "-e|--escape",
+        .offset = AT(escape),
+        .fallback = "on",
+        .help = "turn \\n, \\r, \\t, \\\", \\' and \\\\ in -p into what they mean"},
+    UNSET(escape, "--no-escape", "take -p as it is"),
+    TEXT(system, "-sys|--system-prompt", "TEXT", "what the conversation starts with; implies -cnv"),
+    SET(conversation, "-cnv|--conversation",
+        "chat; this is what happens without a prompt on a terminal"),
+    SET(no_conversation, "-no-cnv|--no-conversation", "never chat"),
+    SET(single_turn, "-st|--single-turn", "chat, but end after the first answer"),
+    HEADING("Length"),
+    INTEGER(predict, "-n|--predict|--n-predict", -1, INT32_MAX, "-1",
+        "most tokens to generate; -1: until the end or until the context is full; 0: only evaluate "
+        "the prompt"),
+    INTEGER(ctx_size, "-c|--ctx-size", 0, INT32_MAX, "0",
+        "context in tokens; 0: what the model was trained for, if it fits"),
+    SET(ignore_eos, "--ignore-eos", "go on after end tokens"),
+    HEADING("Sampling"),
+    REAL(temp, "--temp|--temperature", -100, 100, "0.8",
+        "temperature; 0: always the likeliest token"),
+    INTEGER(top_k, "--top-k", 0, INT32_MAX, "40", "keep the N likeliest tokens; 0: off"),
+    REAL(top_p, "--top-p", 0, 1, "0.95", "keep the likeliest tokens that sum up to X; 1: off"),
+    REAL(min_p, "--min-p", 0, 1, "0.05", "drop tokens below X times the likeliest; 0: off"),
+    INTEGER(repeat_last_n, "--repeat-last-n", -1, INT32_MAX, "64",
+        "tokens the penalties look back on; 0: none, -1: the whole context"),
+    REAL(repeat_penalty, "--repeat-penalty", 0, 100, "1.0",
+        "divide the logits of repeated tokens by X; 1: off"),
+    REAL(presence_penalty, "--presence-penalty", -100, 100, "0", "subtract X from tokens seen"),
+    REAL(frequency_penalty, "--frequency-penalty", -100, 100, "0",
+        "subtract X for each time a token was seen"),
+    INTEGER(seed, "-s|--seed", -1, UINT32_MAX, "-1",
+        "of the random numbers: a seed gives the same text on every device; -1: random, shown by "
+        "--verbose"),
+    HEADING("Evaluation"),
+    INTEGER(batch, "-b|--batch-size", 1, 1 << 20, "2048", "most prompt tokens in one batch"),
+    INTEGER(ubatch, "-ub|--ubatch-size", 1, 1 << 20, "512",
+        "most prompt tokens evaluated at once; the smaller of both counts"),
+    CHOICE(cache_k, "-ctk|--cache-type-k", "auto|f32|f16", "auto", "type of the key cache"),
+    CHOICE(cache_v, "-ctv|--cache-type-v", "auto|f32|f16", "auto",
+        "type of the value cache; must agree with -ctk"),
+    HEADING("Output"),
+    SET(no_display_prompt, "--no-display-prompt", "write only what is generated"),
+    TEXT(logits_out, "--logits-out", "FILE",
+        "raw little-endian float32 logits, one row for every evaluated position"),
+    SET(hash, "--hash",
+        "end with a hash (64-bit FNV-1a) of the logits of every evaluated position and one of the "
+        "generated tokens"),
+    SET(no_perf, "--no-perf", "no closing line with speeds"),
+    SET(verbose, "-v|--verbose", "also tell the seed, sizes and counters"),
+};
+
+const struct cli_options cli_options_of_run = {
+    .command = "run",
+    .usage = "[-m FILE] [-p TEXT | -f FILE | --prompt-ids LIST] [flags]",
+    .about = "Continues a prompt, or chats: with -p, -f, --prompt-ids or text on stdin it writes "
+             "the continuation, on a terminal without a prompt it chats. Special tokens written "
+             "out in a prompt, such as <|eot_id|>, are understood; the begin-of-text token is "
+             "added if the model asks for it and the prompt does not have it.",
+    .notes = "In a chat: /regen, /clear, /exit, /help; a backslash at the end of a line continues "
+             "the message.\nCtrl-C stops the answer, a second one the program.\n",
+    .rows = rows,
+    .n_rows = sizeof(rows) / sizeof(rows[0]),
+};
+
+static bool has_prompt(const struct cli_run_options *o)
+{
+    return o->prompt || o->file || o->prompt_ids;
+}
+
+bool cli_wants_chat(const struct cli_run_options *o)
+{
+    if (o->no_conversation)
+        return false;
+    return o->conversation || o->single_turn || o->system ||
+           (!has_prompt(o) && isatty(STDIN_FILENO));
+}
+
+/* Flags that contradict each other. */
+int cli_check_options(const struct cli_run_options *o)
+{
+    bool talks = o->conversation || o->single_turn || o->system;
+    const char *talk_flag = o->conversation ? "-cnv" : o->single_turn ? "-st" : "-sys";
+
+    if (!!o->prompt + !!o->file + !!o->prompt_ids > 1)
+        return cli_fail(CLI_USAGE, "only one of -p, -f and --prompt-ids can give the prompt");
+    if (talks && o->no_conversation)
+        return cli_fail(CLI_USAGE, "%s asks for a chat and -no-cnv for none", talk_flag);
+    if (talks && o->prompt_ids)
+        return cli_fail(CLI_USAGE,
+            "--prompt-ids is continued as it is and cannot be a message of a chat (%s)", talk_flag);
+    if (o->no_conversation && !has_prompt(o) && isatty(STDIN_FILENO))
+        return cli_fail(CLI_USAGE, "-no-cnv needs a prompt: -p, -f or --prompt-ids");
+    if (o->cache_k && o->cache_v && o->cache_k != o->cache_v)
+        return cli_fail(CLI_USAGE, "-ctk and -ctv differ, but keys and values are kept in one type "
+                                   "so far: give both the same");
+    return CLI_OK;
+}

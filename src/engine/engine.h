@@ -1,0 +1,58 @@
+/*
+ * engine/: implements the public header: model, session, generation. The top room: it joins all
+ * others and adds no arithmetic of its own.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "arch/arch.h"
+#include "plan/plan.h"
+#include "text/tokenizer.h"
+
+struct hekla_model {
+    struct gguf *gguf;
+    struct tokenizer *tokenizer;
+    const struct arch *arch;
+    struct plan_pipelines *pipelines;
+    struct model m; /* m.dev NULL: vocabulary only */
+    struct hekla_model_info info;
+};
+
+/* Steps are recorded for these sizes; a step uses the smallest that holds its tokens. */
+enum { STEP_SIZES = 4 };
+
+struct hekla_session {
+    struct hekla_model *model;
+    struct model_store *memory; /* KV cache and scratch */
+    struct gpu_buffer step, history, ring, readback;
+    struct arch_scratch scratch;
+    struct gpu_view scores;
+    uint32_t n_ctx, n_batch, sizes[STEP_SIZES];
+    bool all_logits, kv_f16;
+
+    struct plan *eval[STEP_SIZES][3]; /* by size and enum arch_logits; recorded at first use */
+    struct plan *sample;              /* a token from the logits that are there */
+    struct plan *decode;              /* one token: evaluate, sample the next */
+    struct plan *fetch;               /* logits to the host */
+
+    hekla_token *tokens; /* [n_ctx], what the device's history holds up to pos */
+    uint32_t pos;
+    enum { LOGITS_NONE, LOGITS_ON_DEVICE, LOGITS_ON_HOST } logits; /* of position pos - 1 */
+    void (*on_logits)(void *user, uint32_t pos, const float *logits);
+    void *on_logits_user;
+    struct hekla_stats stats;
+    struct gpu_counters counters_at_open;
+};
+
+/* memory.c: sizes the context, places and allocates everything a session needs. */
+hekla_status session_allocate(struct hekla_session *s, const struct hekla_session_options *options,
+    struct hekla_error *err);
+/* session.c */
+void session_init_list(const struct hekla_session *s, struct op_list *list, uint32_t n_tokens);
+hekla_status session_run(struct hekla_session *s, struct plan *plan, struct hekla_error *err);
+/* Copies logits rows to the host, as part of a list. */
+void session_append_fetch(const struct hekla_session *s, struct op_list *list, uint32_t rows);
+
+double engine_now(void); /* seconds, monotonic */
+
+#endif

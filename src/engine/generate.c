@@ -1,0 +1,182 @@
+/*
+ * Generation. The device samples, writes the token where the next step reads it, and advances its
+ * own position, so the host only submits recorded steps ahead and reads token ids from a ring.
+ */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_AHEAD 8u
+
+struct run {
+    struct hekla_session *s;
+    uint32_t first;      /* position of the first generated token */
+    uint32_t limit;      /* tokens at most */
+    uint32_t submitted, received, ahead;
+    uint64_t tickets[RING_SIZE];
+};
+
+struct hekla_sampling hekla_sampling_default(void)
+{
+    return (struct hekla_sampling){.temperature = 0.8f,
+        .top_k = 40,
+        .top_p = 0.95f,
+        .min_p = 0.05f,
+        .repeat_penalty = 1.0f,
+        .penalty_last_n = 64};
+}
+
+static hekla_status record_plans(struct hekla_session *s, struct hekla_error *err)
+{
+    struct gpu_device *dev = s->model->m.dev;
+    uint32_t n_vocab = s->model->m.params.n_vocab;
+    struct gpu_view logits = s->scratch.logits.view, ring = {&s->ring, 0, s->ring.size};
+    struct op_list list;
+    hekla_status status = HEKLA_OK;
+    logits.size = (uint64_t)n_vocab * 4;
+    if (!s->sample) {
+        session_init_list(s, &list, 1);
+        if (s->all_logits) /* the newest row may have been any; the host has put it first */
+            op_copy(&list, (struct gpu_view){&s->readback, 0, logits.size}, logits);
+        op_sample(&list, logits, s->scores, ring, n_vocab);
+        status = plan_create(&s->sample, dev, s->model->pipelines, &list, err);
+    }
+    if (!s->decode && status == HEKLA_OK) {
+        session_init_list(s, &list, 1);
+        s->model->arch->build(&s->model->m, &s->scratch, ARCH_LOGITS_LAST, &list);
+        if (s->all_logits)
+            session_append_fetch(s, &list, 1);
+        op_sample(&list, logits, s->scores, ring, n_vocab);
+        status = plan_create(&s->decode, dev, s->model->pipelines, &list, err);
+    }
+    return status;
+}
+
+/* The step as the sampler finds it when it chooses the token after the newest evaluated one. */
+static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
+{
+    bool greedy = !(p->temperature > 0);
+    float repeat = p->repeat_penalty > 0 ? p->repeat_penalty : 1.0f;
+    bool penalties = repeat != 1.0f || p->presence_penalty != 0 || p->frequency_penalty != 0;
+    *(struct step_args *)s->step.host = (struct step_args){
+        .n_tokens = 1,
+        .pos = s->pos - 1,
+        .chunks_y = s->model->m.params.head.n_head,
+        .chunks_z = 1,
+        .n_vocab = s->model->m.params.n_vocab,
+        .seed_lo = (uint32_t)p->seed,
+        .seed_hi = (uint32_t)(p->seed >> 32),
+        .inv_temp = greedy ? 0.0f : 1.0f / p->temperature,
+        .top_k = p->top_k,
+        .top_p = p->top_p > 0 && p->top_p < 1 ? p->top_p : 1.0f,
+        .min_p = p->min_p > 0 ? (p->min_p < 1 ? p->min_p : 1.0f) : 0.0f,
+        .repeat = repeat,
+        .repeat_inv = 1.0f / repeat,
+        .presence = p->presence_penalty,
+        .frequency = p->frequency_penalty,
+        .last_n = penalties ? p->penalty_last_n : 0,
+    };
+}
+
+static hekla_status submit_ahead(struct run *r, struct hekla_error *err)
+{
+    while (r->submitted < r->limit && r->submitted - r->received < r->ahead) {
+        bool first = r->submitted == 0;
+        uint32_t room = r->ahead - (r->submitted - r->received), rest = r->limit - r->submitted;
+        uint32_t n = first ? 1 : room < rest ? room : rest;
+        uint64_t ticket;
+        hekla_status status = plan_submit(first ? r->s->sample : r->s->decode, n, &ticket, err);
+        if (status != HEKLA_OK)
+            return status;
+        for (uint32_t i = 0; i < n; i++)
+            r->tickets[(r->submitted + i) % RING_SIZE] = ticket + i;
+        r->submitted += n;
+    }
+    return HEKLA_OK;
+}
+
+/* Waits for the next token; the one before it has then been evaluated. */
+static hekla_status receive(struct run *r, hekla_token *token, struct hekla_error *err)
+{
+    struct hekla_session *s = r->s;
+    uint32_t i = r->received;
+    hekla_status status = gpu_wait(s->model->m.dev, r->tickets[i % RING_SIZE], err);
+    if (status != HEKLA_OK)
+        return status;
+    *token = (hekla_token)((const uint32_t *)s->ring.host)[i % RING_SIZE];
+    if ((uint32_t)*token >= s->model->m.params.n_vocab)
+        return hekla_fail(err, HEKLA_DEVICE, "%s sampled token %d of %u: its results cannot be used",
+            gpu_device_name(s->model->m.dev), *token, s->model->m.params.n_vocab);
+    if (r->first + i < s->n_ctx)
+        s->tokens[r->first + i] = *token;
+    if (i > 0) {
+        if (s->on_logits && s->all_logits)
+            s->on_logits(s->on_logits_user, r->first + i - 1, s->readback.host);
+        s->pos = r->first + i;
+    }
+    r->received++;
+    return HEKLA_OK;
+}
+
+/* Short steps are submitted further ahead: the host's share then hides behind them. */
+static uint32_t choose_ahead(const struct hekla_session *s, double seconds_per_token)
+{
+    if (s->all_logits)
+        return 1;
+    return seconds_per_token < 0.005 ? MOST_AHEAD : seconds_per_token < 0.05 ? 4 : 2;
+}
+
+static hekla_status run_tokens(struct run *r, bool ignore_end,
+    bool (*token)(void *user, hekla_token token), void *user, struct hekla_error *err)
+{
+    hekla_status status = HEKLA_OK;
+    double start = engine_now();
+    bool go = true;
+    while (go && r->received < r->limit && status == HEKLA_OK) {
+        hekla_token id;
+        status = submit_ahead(r, err);
+        if (status == HEKLA_OK)
+            status = receive(r, &id, err);
+        if (status != HEKLA_OK)
+            break;
+        r->ahead = choose_ahead(r->s, (engine_now() - start) / r->received);
+        if (r->received == 1 && !r->s->all_logits)
+            status = submit_ahead(r, err); /* the device works while the host prints */
+        go = (!token || token(user, id)) &&
+             (ignore_end || !tokenizer_is_end(r->s->model->tokenizer, id));
+    }
+    return status;
+}
+
+hekla_status hekla_session_generate(hekla_session *s, const struct hekla_sampling *sampling,
+    int64_t n, bool ignore_end, bool (*token)(void *user, hekla_token token), void *user,
+    size_t *generated, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    if (s->logits == LOGITS_NONE)
+        return hekla_fail(err, HEKLA_ARGUMENT, "nothing has been evaluated to generate from");
+    struct hekla_sampling defaults = hekla_sampling_default();
+    uint32_t room = s->n_ctx - s->pos + 1; /* the last token need not be evaluated */
+    struct run r = {.s = s, .first = s->pos, .ahead = s->all_logits ? 1 : 2};
+    r.limit = n < 0 || n > room ? room : (uint32_t)n;
+    double start = engine_now();
+    hekla_status status = record_plans(s, err);
+    if (status == HEKLA_OK) {
+        init_step(s, sampling ? sampling : &defaults);
+        status = run_tokens(&r, ignore_end, token, user, err);
+    }
+    /* What was submitted ahead is waited for and forgotten. */
+    if (r.submitted > r.received && status == HEKLA_OK)
+        status = gpu_wait(
+            s->model->m.dev, r.tickets[(r.submitted - 1) % RING_SIZE], err);
+    if (r.submitted > r.received || status != HEKLA_OK)
+        s->logits = LOGITS_NONE;
+    else if (r.received > 1 && !s->all_logits)
+        s->logits = LOGITS_ON_DEVICE;
+    if (generated)
+        *generated = r.received;
+    s->stats.generated_tokens += r.received;
+    s->stats.generate_seconds += engine_now() - start;
+    return status;
+}

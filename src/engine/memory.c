@@ -1,0 +1,177 @@
+/* How long a session's context is, and where its memory lies. */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_BATCH 512u
+#define ALL_LOGITS_BYTES (64ull << 20) /* rows kept at once when every position's logits are wanted */
+
+static uint32_t round_up(uint32_t n, uint32_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+/* Bytes of K (or V) of a layer. */
+static uint64_t kv_bytes(const struct hekla_session *s, uint64_t n_ctx)
+{
+    const struct head_shape *h = &s->model->m.params.head;
+    return n_ctx * h->n_head_kv * h->head_dim * (s->kv_f16 ? 2 : 4);
+}
+
+/* Most positions that the device's bindings and `bytes` of memory hold. */
+static uint64_t most_positions(const struct hekla_session *s, uint64_t bytes)
+{
+    const struct gpu_caps *caps = gpu_device_caps(s->model->m.dev);
+    uint64_t one = kv_bytes(s, 1), range = caps->max_range < caps->max_slab ? caps->max_range
+                                                                            : caps->max_slab;
+    uint64_t by_binding = range / one, by_memory = bytes / (2 * one * s->model->m.params.n_layer);
+    uint64_t n = by_binding < by_memory ? by_binding : by_memory;
+    return n / K_TILE * K_TILE;
+}
+
+static hekla_status choose_context(
+    struct hekla_session *s, uint32_t asked, struct hekla_error *err)
+{
+    const struct model_params *p = &s->model->m.params;
+    /* A margin for scratch memory, the driver and everybody else. */
+    uint64_t most = most_positions(s, gpu_memory_available(s->model->m.dev) / 8 * 7);
+    if (asked > p->n_ctx_train)
+        return hekla_fail(err, HEKLA_ARGUMENT,
+            "a context of %u tokens was asked for, and the model goes up to %u", asked,
+            p->n_ctx_train);
+    if (asked && round_up(asked, K_TILE) > most)
+        return hekla_fail(err, HEKLA_MEMORY,
+            "a context of %u tokens needs %llu MiB for the KV cache on %s, where %llu tokens fit: "
+            "ask for a smaller context (-c)",
+            asked, (unsigned long long)(kv_bytes(s, asked) * 2 * p->n_layer) >> 20,
+            gpu_device_name(s->model->m.dev), (unsigned long long)most);
+    /* By default half of what is left may be filled. */
+    uint64_t half = most_positions(s, gpu_memory_available(s->model->m.dev) / 2);
+    s->n_ctx = asked ? asked : p->n_ctx_train < half ? p->n_ctx_train : (uint32_t)half;
+    if (!s->n_ctx)
+        return hekla_fail(err, HEKLA_MEMORY, "no memory is left on %s for a context",
+            gpu_device_name(s->model->m.dev));
+    return HEKLA_OK;
+}
+
+static struct rows reserve_rows(struct hekla_session *s, uint32_t n_rows, uint32_t n)
+{
+    struct rows r = {.n = n, .stride = round_up(n, 32)};
+    model_store_reserve(s->memory, (uint64_t)n_rows * r.stride * 4, &r.view);
+    return r;
+}
+
+static struct rows_q8 reserve_q8(struct hekla_session *s, uint32_t n_rows, uint32_t n)
+{
+    struct rows_q8 r = {0};
+    quant_spread(&r.layout, (n + 31) / 32);
+    r.stride_u4 = rows_q8_stride_u4(&r.layout);
+    model_store_reserve(s->memory, (uint64_t)n_rows * r.stride_u4 * 16, &r.view);
+    return r;
+}
+
+static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err)
+{
+    const struct model_params *p = &s->model->m.params;
+    struct arch_scratch *c = &s->scratch;
+    uint32_t t = s->n_batch, q = (uint32_t)model_dim(p, DIM_Q), kv = (uint32_t)model_dim(p, DIM_KV);
+    uint32_t n_ctx = round_up(s->n_ctx, K_TILE);
+    c->k_first = round_up(q, 32);
+    c->v_first = c->k_first + round_up(kv, 32);
+    c->up_first = round_up(p->n_ff, 32);
+    c->x = reserve_rows(s, t, p->n_embd);
+    c->norm = reserve_rows(s, t, p->n_embd);
+    c->qkv = reserve_rows(s, t, c->v_first + kv);
+    c->attn = reserve_rows(s, t, q);
+    c->gate_up = reserve_rows(s, t, c->up_first + p->n_ff);
+    c->ff = reserve_rows(s, t, p->n_ff);
+    c->embd_q8 = reserve_q8(s, t, p->n_embd);
+    c->attn_q8 = reserve_q8(s, t, q);
+    c->ff_q8 = reserve_q8(s, t, p->n_ff);
+    c->logits = reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
+    model_store_reserve(s->memory, (uint64_t)p->n_vocab * 4, &s->scores);
+    model_store_reserve(s->memory, op_attention_partial_bytes(p->head, n_ctx), &c->partials);
+    c->kv = calloc(p->n_layer, sizeof(*c->kv));
+    if (!c->kv)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
+    for (uint32_t i = 0; i < p->n_layer; i++) {
+        c->kv[i] = (struct kv_cache){.n_ctx = n_ctx, .f16 = s->kv_f16};
+        model_store_reserve(s->memory, kv_bytes(s, n_ctx), &c->kv[i].k);
+        model_store_reserve(s->memory, kv_bytes(s, n_ctx), &c->kv[i].v);
+    }
+    return model_store_allocate(s->memory, err);
+}
+
+/* The padding of rows is 0 and stays so; rows without padding need no clearing. */
+static hekla_status clear_padding(struct hekla_session *s, struct hekla_error *err)
+{
+    const struct arch_scratch *c = &s->scratch;
+    const struct rows *all[] = {&c->x, &c->norm, &c->qkv, &c->attn, &c->gate_up, &c->ff};
+    struct gpu_device *dev = s->model->m.dev;
+    struct gpu_commands *commands = NULL;
+    uint64_t ticket = 0;
+    if (gpu_device_is_ref(dev))
+        return HEKLA_OK; /* its memory begins as zeros */
+    hekla_status status = gpu_commands_begin(&commands, dev, 0, err);
+    if (status != HEKLA_OK)
+        return status;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (all[i]->n != all[i]->stride || s->model->m.params.n_ff % 32 ||
+            model_dim(&s->model->m.params, DIM_Q) % 32)
+            gpu_commands_fill_zero(commands, all[i]->view);
+    status = gpu_commands_end(commands, err);
+    if (status == HEKLA_OK)
+        status = gpu_submit(commands, 1, &ticket, err);
+    if (status == HEKLA_OK)
+        status = gpu_wait(dev, ticket, err);
+    gpu_commands_destroy(commands);
+    return status;
+}
+
+static hekla_status create_host_buffers(struct hekla_session *s, struct hekla_error *err)
+{
+    struct gpu_device *dev = s->model->m.dev;
+    uint64_t rows = s->all_logits ? s->n_batch : 1;
+    hekla_status status = gpu_buffer_create(
+        dev, &s->step, sizeof(struct step_args), GPU_MEMORY_STEP, "the step buffer", err);
+    if (status == HEKLA_OK)
+        status = gpu_buffer_create(
+            dev, &s->history, ((uint64_t)s->n_ctx + 1) * 4, GPU_MEMORY_STEP, "the token history", err);
+    if (status == HEKLA_OK)
+        status = gpu_buffer_create(
+            dev, &s->ring, RING_SIZE * 4, GPU_MEMORY_READBACK, "the token ring", err);
+    if (status == HEKLA_OK)
+        status = gpu_buffer_create(dev, &s->readback, rows * s->scratch.logits.stride * 4,
+            GPU_MEMORY_READBACK, "logits", err);
+    s->tokens = calloc((size_t)s->n_ctx + 1, sizeof(*s->tokens));
+    if (status == HEKLA_OK && !s->tokens)
+        status = hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
+    return status;
+}
+
+hekla_status session_allocate(struct hekla_session *s, const struct hekla_session_options *options,
+    struct hekla_error *err)
+{
+    const struct model_params *p = &s->model->m.params;
+    bool f32_weights = s->model->m.weights.layers[0].q.quant == QT_f32;
+    s->all_logits = options->all_logits;
+    s->kv_f16 = options->kv_type == HEKLA_KV_AUTO ? !f32_weights : options->kv_type == HEKLA_KV_F16;
+    hekla_status status = choose_context(s, options->n_ctx, err);
+    if (status != HEKLA_OK)
+        return status;
+    s->n_batch = options->n_batch ? options->n_batch : DEFAULT_BATCH;
+    s->n_batch = s->n_batch < s->n_ctx ? s->n_batch : s->n_ctx;
+    uint64_t rows = ALL_LOGITS_BYTES / ((uint64_t)p->n_vocab * 4 + 128);
+    if (s->all_logits && s->n_batch > rows)
+        s->n_batch = rows ? (uint32_t)rows : 1;
+    for (uint32_t i = 0, size = 1; i < STEP_SIZES; i++, size *= 8)
+        s->sizes[i] = i + 1 < STEP_SIZES && size < s->n_batch ? size : s->n_batch;
+    status = model_store_create(&s->memory, s->model->m.dev,
+        "not enough memory for the KV cache and working memory (a smaller context, -c, may do)", err);
+    if (status == HEKLA_OK)
+        status = reserve_all(s, err);
+    if (status == HEKLA_OK)
+        status = create_host_buffers(s, err);
+    return status == HEKLA_OK ? clear_padding(s, err) : status;
+}

@@ -1,0 +1,186 @@
+#define _POSIX_C_SOURCE 200809L
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+extern const uint8_t hekla_builtin_model[], hekla_builtin_model_end[];
+
+double engine_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+hekla_status hekla_device_list(
+    struct hekla_device_info *out, size_t cap, size_t *count, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    return gpu_list(out, cap, count, err);
+}
+
+static const char *commonest_type(const struct gguf *g)
+{
+    uint64_t bytes[64] = {0};
+    uint32_t best = 0;
+    for (uint64_t i = 0; i < g->n_tensors; i++)
+        if (g->tensors[i].type < 64)
+            bytes[g->tensors[i].type] += g->tensors[i].n_bytes;
+    for (uint32_t t = 1; t < 64; t++)
+        if (bytes[t] > bytes[best])
+            best = t;
+    const char *name = quant_file_type_name(best);
+    return name ? name : "?";
+}
+
+static void copy_text(char *out, size_t size, const char *data, uint64_t n)
+{
+    snprintf(out, size, "%.*s", (int)(n < size ? n : size - 1), data);
+}
+
+static hekla_status read_info(
+    struct hekla_model *model, const char *file, struct hekla_error *err)
+{
+    struct hekla_model_info *info = &model->info;
+    const struct model_params *p = &model->m.params;
+    const struct gguf *g = model->gguf;
+    struct gguf_string name;
+    hekla_status status = gguf_get_string(g, "general.name", false, &name, err);
+    if (status != HEKLA_OK)
+        return status;
+    const char *slash = strrchr(file, '/');
+    const char *base = slash ? slash + 1 : file;
+    copy_text(info->name, sizeof(info->name), name.data ? name.data : base,
+        name.data ? name.n : strlen(base));
+    snprintf(info->architecture, sizeof(info->architecture), "%s", model->arch->name);
+    snprintf(info->type_name, sizeof(info->type_name), "%s", commonest_type(g));
+    for (uint64_t i = 0; i < g->n_tensors; i++) {
+        info->n_params += g->tensors[i].n_elements;
+        info->file_bytes += g->tensors[i].n_bytes;
+    }
+    info->n_vocab = p->n_vocab;
+    info->n_ctx_train = p->n_ctx_train;
+    info->n_embd = p->n_embd;
+    info->n_layer = p->n_layer;
+    info->n_head = p->head.n_head;
+    info->n_head_kv = p->head.n_head_kv;
+    info->head_dim = p->head.head_dim;
+    info->n_ff = p->n_ff;
+    info->add_bos = tokenizer_add_bos(model->tokenizer);
+    info->bos = tokenizer_bos(model->tokenizer);
+    info->eos = tokenizer_eos(model->tokenizer);
+    info->eot = tokenizer_eot(model->tokenizer);
+    return HEKLA_OK;
+}
+
+static hekla_status open_header(
+    struct hekla_model *model, const char *path, const char *file, struct hekla_error *err)
+{
+    hekla_status status = path
+        ? gguf_open(&model->gguf, path, quant_file_bytes, err)
+        : gguf_open_memory(&model->gguf, hekla_builtin_model,
+              (uint64_t)(hekla_builtin_model_end - hekla_builtin_model), file, quant_file_bytes, err);
+    if (status == HEKLA_OK)
+        status = arch_find(&model->arch, model->gguf, file, err);
+    if (status == HEKLA_OK)
+        status = model->arch->read_params(model->gguf, file, &model->m.params, err);
+    if (status == HEKLA_OK)
+        status = tokenizer_create(&model->tokenizer, model->gguf, err);
+    if (status != HEKLA_OK)
+        return status;
+    model->m.params.n_vocab = tokenizer_vocab_size(model->tokenizer);
+    return read_info(model, file, err);
+}
+
+static hekla_status open_weights(struct hekla_model *model,
+    const struct hekla_model_options *options, const char *file, struct hekla_error *err)
+{
+    hekla_status status = gpu_device_open(&model->m.dev, options->device, options->caps, err);
+    if (status == HEKLA_OK)
+        status = plan_pipelines_create(&model->pipelines, model->m.dev, err);
+    if (status == HEKLA_OK)
+        status = model_weights_load(&model->m, model->gguf, file, model->arch->rules,
+            model->arch->n_rules, (struct model_progress){options->progress, options->progress_user},
+            err);
+    if (status != HEKLA_OK)
+        return status;
+    model->info.device_bytes = model->m.device_bytes;
+    model->info.decode_bytes = model_decode_bytes(&model->m);
+    snprintf(model->info.device, sizeof(model->info.device), "%s", gpu_device_name(model->m.dev));
+    return HEKLA_OK;
+}
+
+hekla_status hekla_model_open(
+    hekla_model **out, const struct hekla_model_options *options, struct hekla_error *err)
+{
+    const char *path = options ? options->path : NULL;
+    const char *file = path ? path : "the built-in model";
+    struct hekla_error local = {0}; /* rooms rely on the first message winning */
+    err = err ? err : &local;
+    hekla_error_clear(err);
+    struct hekla_model *model = calloc(1, sizeof(*model));
+    if (!model)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    hekla_status status = open_header(model, path, file, err);
+    if (status == HEKLA_OK && !(options && options->vocab_only))
+        status = open_weights(model, options ? options : &(struct hekla_model_options){0}, file, err);
+    if (status != HEKLA_OK) {
+        hekla_model_close(model);
+        return status;
+    }
+    *out = model;
+    return HEKLA_OK;
+}
+
+void hekla_model_close(hekla_model *model)
+{
+    if (!model)
+        return;
+    model_weights_free(&model->m);
+    plan_pipelines_destroy(model->pipelines);
+    gpu_device_close(model->m.dev);
+    tokenizer_destroy(model->tokenizer);
+    gguf_close(model->gguf);
+    free(model);
+}
+
+void hekla_model_get_info(const hekla_model *model, struct hekla_model_info *out)
+{
+    *out = model->info;
+}
+
+/* ---- text: the tokenizer's functions under their public names ---- */
+
+hekla_status hekla_tokenize(const hekla_model *model, const char *text, size_t n, uint32_t flags,
+    hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    return tokenizer_encode(model->tokenizer, text, n, flags, tokens, cap, count, err);
+}
+
+size_t hekla_token_bytes(
+    const hekla_model *model, hekla_token token, bool special, char *out, size_t cap)
+{
+    return tokenizer_bytes(model->tokenizer, token, special, out, cap);
+}
+
+size_t hekla_text_stream_add(const hekla_model *model, struct hekla_text_stream *stream,
+    hekla_token token, bool special, char *out, size_t cap)
+{
+    return tokenizer_stream(model->tokenizer, stream, token, special, out, cap);
+}
+
+bool hekla_token_is_end(const hekla_model *model, hekla_token token)
+{
+    return tokenizer_is_end(model->tokenizer, token);
+}
+
+hekla_status hekla_chat_format(const hekla_model *model, const struct hekla_message *messages,
+    size_t n, bool add_assistant, char **text, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    return chat_format(model->tokenizer, messages, n, add_assistant, text, err);
+}

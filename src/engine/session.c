@@ -1,0 +1,232 @@
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
+    const struct hekla_session_options *options, struct hekla_error *err)
+{
+    struct hekla_error local = {0};
+    err = err ? err : &local;
+    hekla_error_clear(err);
+    if (!model->m.dev)
+        return hekla_fail(err, HEKLA_ARGUMENT, "the model was opened for its vocabulary only");
+    struct hekla_session *s = calloc(1, sizeof(*s));
+    if (!s)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
+    s->model = model;
+    s->counters_at_open = gpu_device_counters(model->m.dev);
+    hekla_status status =
+        session_allocate(s, options ? options : &(struct hekla_session_options){0}, err);
+    if (status != HEKLA_OK) {
+        hekla_session_close(s);
+        return status;
+    }
+    *out = s;
+    return HEKLA_OK;
+}
+
+void hekla_session_close(hekla_session *s)
+{
+    if (!s)
+        return;
+    struct gpu_device *dev = s->model->m.dev;
+    for (uint32_t i = 0; i < STEP_SIZES; i++)
+        for (uint32_t k = 0; k < 3; k++)
+            plan_destroy(s->eval[i][k]);
+    plan_destroy(s->sample);
+    plan_destroy(s->decode);
+    plan_destroy(s->fetch);
+    model_store_destroy(s->memory);
+    gpu_buffer_destroy(dev, &s->step);
+    gpu_buffer_destroy(dev, &s->history);
+    gpu_buffer_destroy(dev, &s->ring);
+    gpu_buffer_destroy(dev, &s->readback);
+    free(s->scratch.kv);
+    free(s->tokens);
+    free(s);
+}
+
+uint32_t hekla_session_n_ctx(const hekla_session *s)
+{
+    return s->n_ctx;
+}
+
+uint32_t hekla_session_pos(const hekla_session *s)
+{
+    return s->pos;
+}
+
+void hekla_session_rewind(hekla_session *s, uint32_t pos)
+{
+    if (pos >= s->pos)
+        return;
+    s->pos = pos;
+    s->logits = LOGITS_NONE;
+}
+
+void session_init_list(const struct hekla_session *s, struct op_list *list, uint32_t n_tokens)
+{
+    *list = (struct op_list){
+        .caps = gpu_device_caps(s->model->m.dev),
+        .step = {&s->step, 0, sizeof(struct step_args)},
+        .history = {&s->history, 0, ((uint64_t)s->n_ctx + 1) * 4},
+        .n_tokens = n_tokens,
+    };
+}
+
+hekla_status session_run(struct hekla_session *s, struct plan *plan, struct hekla_error *err)
+{
+    uint64_t ticket;
+    hekla_status status = plan_submit(plan, 1, &ticket, err);
+    return status == HEKLA_OK ? gpu_wait(s->model->m.dev, ticket, err) : status;
+}
+
+void session_append_fetch(const struct hekla_session *s, struct op_list *list, uint32_t rows)
+{
+    struct gpu_view from = s->scratch.logits.view;
+    from.size = (uint64_t)rows * s->scratch.logits.stride * 4;
+    op_copy(list, from, (struct gpu_view){&s->readback, 0, from.size});
+}
+
+/* The recorded step for up to sizes[i] tokens. */
+static hekla_status find_eval_plan(struct hekla_session *s, uint32_t i, enum arch_logits logits,
+    struct plan **out, struct hekla_error *err)
+{
+    hekla_status status = HEKLA_OK;
+    if (!s->eval[i][logits]) {
+        struct op_list list;
+        session_init_list(s, &list, s->sizes[i]);
+        s->model->arch->build(&s->model->m, &s->scratch, logits, &list);
+        if (logits != ARCH_LOGITS_NONE)
+            session_append_fetch(s, &list, logits == ARCH_LOGITS_ALL ? s->sizes[i] : 1);
+        status = plan_create(
+            &s->eval[i][logits], s->model->m.dev, s->model->pipelines, &list, err);
+    }
+    *out = s->eval[i][logits];
+    return status;
+}
+
+/* After a step with all logits: reports them, and leaves the newest in row 0. */
+static void report_logits(struct hekla_session *s, uint32_t n)
+{
+    float *rows = s->readback.host;
+    uint32_t stride = s->scratch.logits.stride, n_vocab = s->model->m.params.n_vocab;
+    for (uint32_t t = 0; t < n && s->on_logits; t++)
+        s->on_logits(s->on_logits_user, s->pos + t, rows + (size_t)t * stride);
+    if (n > 1)
+        memcpy(rows, rows + (size_t)(n - 1) * stride, (size_t)n_vocab * 4);
+}
+
+static hekla_status eval_step(
+    struct hekla_session *s, const hekla_token *tokens, uint32_t n, bool last, struct hekla_error *err)
+{
+    enum arch_logits logits = s->all_logits ? ARCH_LOGITS_ALL
+                              : last        ? ARCH_LOGITS_LAST
+                                            : ARCH_LOGITS_NONE;
+    uint32_t i = 0;
+    while (s->sizes[i] < n)
+        i++;
+    struct plan *plan;
+    hekla_status status = find_eval_plan(s, i, logits, &plan, err);
+    if (status != HEKLA_OK)
+        return status;
+    const struct head_shape *h = &s->model->m.params.head;
+    *(struct step_args *)s->step.host = (struct step_args){
+        .n_tokens = n,
+        .pos = s->pos,
+        .chunks_x = (s->pos + ATTN_CHUNK) / ATTN_CHUNK,
+        .chunks_y = h->n_head,
+        .chunks_z = 1,
+    };
+    memcpy((uint32_t *)s->history.host + s->pos, tokens, (size_t)n * 4);
+    status = session_run(s, plan, err);
+    if (status != HEKLA_OK)
+        return status;
+    memmove(s->tokens + s->pos, tokens, (size_t)n * sizeof(*tokens));
+    if (s->all_logits)
+        report_logits(s, n);
+    s->pos += n;
+    return HEKLA_OK;
+}
+
+hekla_status hekla_session_eval(
+    hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    if (n > s->n_ctx - s->pos)
+        return hekla_fail(err, HEKLA_ARGUMENT,
+            "%zu tokens do not fit: the context has %u positions, and %u are used", n, s->n_ctx,
+            s->pos);
+    for (size_t i = 0; i < n; i++)
+        if (tokens[i] < 0 || (uint32_t)tokens[i] >= s->model->m.params.n_vocab)
+            return hekla_fail(err, HEKLA_ARGUMENT, "token %zu is %d, expected 0 to %u", i, tokens[i],
+                s->model->m.params.n_vocab - 1);
+    double start = engine_now();
+    hekla_status status = HEKLA_OK;
+    for (size_t done = 0; done < n && status == HEKLA_OK;) {
+        uint32_t step = n - done < s->n_batch ? (uint32_t)(n - done) : s->n_batch;
+        s->logits = LOGITS_NONE;
+        status = eval_step(s, tokens + done, step, done + step == n, err);
+        done += step;
+    }
+    if (status == HEKLA_OK && n)
+        s->logits = LOGITS_ON_HOST;
+    s->stats.prompt_tokens += n;
+    s->stats.prompt_seconds += engine_now() - start;
+    return status;
+}
+
+hekla_status hekla_session_sync(hekla_session *s, const hekla_token *tokens, size_t n,
+    size_t *reused, struct hekla_error *err)
+{
+    size_t same = 0;
+    hekla_error_clear(err);
+    if (n > s->n_ctx)
+        return hekla_fail(err, HEKLA_ARGUMENT, "%zu tokens do not fit in a context of %u", n, s->n_ctx);
+    while (same < n && same < s->pos && s->tokens[same] == tokens[same])
+        same++;
+    if (same == n && n)
+        same--; /* the logits of the last one are wanted */
+    hekla_session_rewind(s, (uint32_t)same);
+    if (reused)
+        *reused = same;
+    return hekla_session_eval(s, tokens + same, n - same, err);
+}
+
+const float *hekla_session_logits(hekla_session *s)
+{
+    if (s->logits == LOGITS_ON_DEVICE) {
+        hekla_status status = HEKLA_OK;
+        if (!s->fetch) {
+            struct op_list list;
+            session_init_list(s, &list, 1);
+            session_append_fetch(s, &list, 1);
+            status = plan_create(&s->fetch, s->model->m.dev, s->model->pipelines, &list, NULL);
+        }
+        if (status == HEKLA_OK && session_run(s, s->fetch, NULL) == HEKLA_OK)
+            s->logits = LOGITS_ON_HOST;
+    }
+    return s->logits == LOGITS_ON_HOST ? s->readback.host : NULL;
+}
+
+void hekla_session_on_logits(
+    hekla_session *s, void (*fn)(void *user, uint32_t pos, const float *logits), void *user)
+{
+    s->on_logits = fn;
+    s->on_logits_user = user;
+}
+
+void hekla_session_get_stats(const hekla_session *s, struct hekla_stats *out)
+{
+    struct gpu_counters now = gpu_device_counters(s->model->m.dev);
+    const struct gpu_counters *then = &s->counters_at_open;
+    *out = s->stats;
+    out->submits = now.submits - then->submits;
+    out->dispatches = now.dispatches - then->dispatches;
+    out->allocations = now.allocations - then->allocations;
+    out->pipelines = now.pipelines - then->pipelines;
+    out->descriptor_writes = now.descriptor_writes - then->descriptor_writes;
+    out->recordings = now.recordings - then->recordings;
+    out->device_bytes = model_store_bytes(s->memory);
+}

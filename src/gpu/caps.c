@@ -1,0 +1,113 @@
+#include "gpu/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool has_extension(VkPhysicalDevice physical, const char *name)
+{
+    uint32_t n = 0;
+    bool found = false;
+    vkEnumerateDeviceExtensionProperties(physical, NULL, &n, NULL);
+    VkExtensionProperties *list = calloc(n ? n : 1, sizeof(*list));
+    if (list && vkEnumerateDeviceExtensionProperties(physical, NULL, &n, list) >= 0)
+        for (uint32_t i = 0; i < n && !found; i++)
+            found = strcmp(list[i].extensionName, name) == 0;
+    free(list);
+    return found;
+}
+
+/* Where the driver says that the instruction is not the hardware's own, shifts are faster. */
+static bool has_fast_int_dot(VkPhysicalDevice physical)
+{
+    VkPhysicalDeviceShaderIntegerDotProductFeatures feature = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
+    VkPhysicalDeviceShaderIntegerDotProductProperties property = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES};
+    if (!has_extension(physical, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
+        return false;
+    vkGetPhysicalDeviceFeatures2(
+        physical, &(VkPhysicalDeviceFeatures2){
+                      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &feature});
+    vkGetPhysicalDeviceProperties2(
+        physical, &(VkPhysicalDeviceProperties2){
+                      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &property});
+    return feature.shaderIntegerDotProduct &&
+           property.integerDotProduct4x8BitPackedSignedAccelerated;
+}
+
+void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out)
+{
+    VkPhysicalDeviceMaintenance3Properties m3 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
+    VkPhysicalDeviceProperties2 p = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &m3};
+    vkGetPhysicalDeviceProperties2(physical, &p);
+    const VkPhysicalDeviceLimits *l = &p.properties.limits;
+    bool cpu = p.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+    bool integrated = p.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
+    *out = (struct gpu_caps){
+        .int_dot = has_fast_int_dot(physical),
+        .row_threads = cpu,
+        .max_invocations = l->maxComputeWorkGroupInvocations,
+        .max_shared = l->maxComputeSharedMemorySize,
+        .max_range = l->maxStorageBufferRange,
+        .max_slab = min_u64(m3.maxMemoryAllocationSize, 1ull << 30),
+        .host_memory = cpu || integrated,
+    };
+}
+
+void gpu_caps_reference(struct gpu_caps *out)
+{
+    *out = (struct gpu_caps){
+        .row_threads = 1,
+        .max_invocations = 128,
+        .max_shared = 16384,
+        .max_range = UINT32_MAX,
+        .max_slab = 1ull << 30,
+        .host_memory = 1,
+    };
+}
+
+static uint64_t *find_field(struct gpu_caps *caps, const char *name, size_t n)
+{
+#define X(field, text)                                                                             \
+    if (strlen(#field) == n && memcmp(#field, name, n) == 0)                                       \
+        return &caps->field;
+    GPU_CAPS_LIST(X)
+#undef X
+    return NULL;
+}
+
+hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct hekla_error *err)
+{
+    for (const char *p = text; p && *p;) {
+        size_t n = strcspn(p, "=:");
+        uint64_t *field = find_field(caps, p, n);
+        if (!field || p[n] != '=')
+            return hekla_fail(err, HEKLA_ARGUMENT,
+                "capabilities \"%.80s\": expected NAME=NUMBER:... with NAME one of"
+#define X(field, text) " " #field
+                    GPU_CAPS_LIST(X)
+#undef X
+                        ,
+                text);
+        char *end;
+        unsigned long long value = strtoull(p + n + 1, &end, 10);
+        if (end == p + n + 1 || (*end && *end != ':') || p[n + 1] == '-')
+            return hekla_fail(err, HEKLA_ARGUMENT, "capabilities \"%.80s\": %.*s needs a number",
+                text, (int)n, p);
+        if (value > *field && field != &caps->row_threads)
+            return hekla_fail(err, HEKLA_ARGUMENT,
+                "capabilities \"%.80s\": %.*s is %llu on this device and can only be lowered", text,
+                (int)n, p, (unsigned long long)*field);
+        *field = value;
+        p = *end ? end + 1 : end;
+    }
+    return HEKLA_OK;
+}

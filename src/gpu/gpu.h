@@ -1,0 +1,121 @@
+/*
+ * gpu/: the only room that sees Vulkan. Devices, memory, pipelines, recorded commands, submission.
+ * Knows nothing of kernels or models. Objects are plain structs, created and destroyed with the
+ * device passed in; destroy accepts what was never or only half created. A device may be shared by
+ * threads (submission locks); buffers and commands belong to one thread at a time.
+ *
+ * The reference device ("ref") is the CPU without Vulkan: its buffers are host memory, and it has no
+ * pipelines; plan/ runs the C reference on it instead.
+ */
+#ifndef GPU_GPU_H
+#define GPU_GPU_H
+
+#include "base/status.h"
+#include "gpu/caps.h"
+
+struct gpu_device;
+
+struct gpu_counters {
+    uint64_t submits, dispatches, barriers, allocations, pipelines, descriptor_writes, recordings;
+};
+
+hekla_status gpu_list(
+    struct hekla_device_info *out, size_t cap, size_t *count, struct hekla_error *err);
+/* which: id, part of a name, "ref", or NULL for the best. caps: "name=value:..." or NULL. */
+hekla_status gpu_device_open(
+    struct gpu_device **out, const char *which, const char *caps, struct hekla_error *err);
+void gpu_device_close(struct gpu_device *dev);
+
+bool gpu_device_is_ref(const struct gpu_device *dev);
+const char *gpu_device_name(const struct gpu_device *dev);
+const struct gpu_caps *gpu_device_caps(const struct gpu_device *dev);
+/* Counts since the device was opened; read by tests and statistics. */
+struct gpu_counters gpu_device_counters(const struct gpu_device *dev);
+/* Bytes of device memory that can be allocated now, by the driver's budget where it tells. */
+uint64_t gpu_memory_available(const struct gpu_device *dev);
+
+/* ---- memory ---- */
+
+enum gpu_memory {
+    GPU_MEMORY_DEVICE,   /* weights, KV cache, scratch: the largest device-local heap */
+    GPU_MEMORY_UPLOAD,   /* staging: written by the host in order */
+    GPU_MEMORY_READBACK, /* read by the host: cached where possible */
+    GPU_MEMORY_STEP,     /* small, written by the host and read by kernels; on the device if it can */
+};
+
+struct gpu_buffer {
+    void *handle, *memory; /* Vulkan's; NULL on the reference device */
+    void *host;            /* mapped and coherent, or NULL */
+    uint64_t size;
+};
+
+/* A part of a buffer. */
+struct gpu_view {
+    const struct gpu_buffer *buffer;
+    uint64_t offset, size;
+};
+
+hekla_status gpu_buffer_create(struct gpu_device *dev, struct gpu_buffer *out, uint64_t size,
+    enum gpu_memory kind, const char *name, struct hekla_error *err);
+void gpu_buffer_destroy(struct gpu_device *dev, struct gpu_buffer *buffer);
+
+/* ---- pipelines ---- */
+
+#define GPU_MAX_BUFFERS 6u
+#define GPU_MAX_PUSH 128u
+
+struct gpu_pipeline {
+    void *handle;
+    uint32_t n_buffers;
+};
+
+struct gpu_pipeline_info {
+    const char *name;
+    const uint32_t *words; /* SPIR-V */
+    size_t bytes;
+    uint32_t n_buffers;    /* storage buffers, bindings 0 .. n - 1 */
+    const uint32_t *spec;  /* constants with ids 0 .. n_spec - 1 */
+    uint32_t n_spec;
+};
+
+hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *out,
+    const struct gpu_pipeline_info *info, struct hekla_error *err);
+void gpu_pipeline_destroy(struct gpu_device *dev, struct gpu_pipeline *pipeline);
+
+/* ---- commands: recorded once, submitted any number of times ---- */
+
+struct gpu_commands;
+
+hekla_status gpu_commands_begin(struct gpu_commands **out, struct gpu_device *dev,
+    uint32_t max_dispatches, struct hekla_error *err);
+hekla_status gpu_commands_end(struct gpu_commands *c, struct hekla_error *err);
+/* Must not be in use by the device. NULL is allowed. */
+void gpu_commands_destroy(struct gpu_commands *c);
+
+/* indirect (may be NULL): where the device finds the three group counts, instead of groups. */
+hekla_status gpu_commands_dispatch(struct gpu_commands *c, const struct gpu_pipeline *pipeline,
+    const struct gpu_view *views, const void *push, uint32_t push_bytes, const uint32_t groups[3],
+    const struct gpu_view *indirect, struct hekla_error *err);
+void gpu_commands_copy(struct gpu_commands *c, struct gpu_view from, struct gpu_view to);
+void gpu_commands_fill_zero(struct gpu_commands *c, struct gpu_view to);
+/* All that was recorded before is visible to all that is recorded after (and, at the end, to the
+ * host). */
+void gpu_commands_barrier(struct gpu_commands *c);
+
+/* Submits c `count` times in a row, one submission call. *ticket gets the value of the first;
+ * later ones follow by one. */
+hekla_status gpu_submit(
+    struct gpu_commands *c, uint32_t count, uint64_t *ticket, struct hekla_error *err);
+/* Waits until the work with this ticket is done. */
+hekla_status gpu_wait(struct gpu_device *dev, uint64_t ticket, struct hekla_error *err);
+
+/* ---- SPIR-V ---- */
+
+struct gpu_reflection {
+    uint32_t n_buffers;  /* highest binding + 1 */
+    uint32_t push_bytes;
+};
+/* false: not SPIR-V. */
+bool gpu_reflect(const uint32_t *words, size_t bytes, struct gpu_reflection *out);
+
+#endif

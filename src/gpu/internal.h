@@ -1,0 +1,62 @@
+/* Shared by the files of gpu/ only. */
+#ifndef GPU_INTERNAL_H
+#define GPU_INTERNAL_H
+
+#include <pthread.h>
+#include <volk.h>
+
+#include "gpu/gpu.h"
+
+struct gpu_device {
+    bool is_ref;
+    VkInstance instance;
+    VkPhysicalDevice physical;
+    VkDevice handle;
+    struct VolkDeviceTable vk;
+    VkQueue queue;
+    uint32_t queue_family;
+    VkSemaphore timeline;
+    uint64_t next_ticket; /* guarded by lock */
+    pthread_mutex_t lock;
+    VkDescriptorSetLayout set_layouts[GPU_MAX_BUFFERS + 1];
+    VkPipelineLayout layouts[GPU_MAX_BUFFERS + 1];
+    VkPhysicalDeviceProperties properties;
+    VkPhysicalDeviceMemoryProperties memory;
+    bool has_budget;
+    struct gpu_caps caps;
+    struct gpu_counters counters;
+    char name[256];
+};
+
+#define GPU_COUNT(dev, field, n) __atomic_fetch_add(&(dev)->counters.field, (n), __ATOMIC_RELAXED)
+
+/* Runs a Vulkan call; on failure stores what failed and jumps to fail. */
+#define VK_TRY(call)                                                                               \
+    do {                                                                                           \
+        VkResult result_ = (call);                                                                 \
+        if (result_ != VK_SUCCESS) {                                                               \
+            gpu_fail(err, result_, #call, __FILE__, __LINE__);                                     \
+            goto fail;                                                                             \
+        }                                                                                          \
+    } while (0)
+
+hekla_status gpu_fail(
+    struct hekla_error *err, VkResult result, const char *call, const char *file, int line);
+
+/* instance.c: loads Vulkan and makes an instance; HEKLA_NO_DEVICE says what to install. */
+hekla_status gpu_instance_create(VkInstance *out, struct hekla_error *err);
+/* choose.c: the devices of an instance, and which one `which` means. */
+#define GPU_MAX_DEVICES 16u
+uint32_t gpu_physical_devices(VkInstance instance, VkPhysicalDevice out[GPU_MAX_DEVICES]);
+void gpu_describe(VkPhysicalDevice physical, uint32_t index, struct hekla_device_info *out);
+hekla_status gpu_choose(
+    VkInstance instance, const char *which, VkPhysicalDevice *out, struct hekla_error *err);
+/* caps.c */
+void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out);
+void gpu_caps_reference(struct gpu_caps *out);
+hekla_status gpu_caps_override(
+    struct gpu_caps *caps, const char *text, struct hekla_error *err);
+/* memory.c: bytes of host memory that can still be used. */
+uint64_t gpu_host_memory_available(void);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * kernels/: the table of kernels, and one file per op family that checks shapes, picks variant and
+ * specialization constants, and appends an op to a list. Knows tensors and capabilities; never
+ * records, submits or allocates device memory.
+ */
+#ifndef KERNELS_KERNELS_H
+#define KERNELS_KERNELS_H
+
+#include "gpu/gpu.h"
+#include "quant/quant.h"
+
+enum kernel {
+#define KERNEL(name, ...) K_##name,
+#include "kernels/kernels.def"
+#undef KERNEL
+    K_COUNT,
+    K_copy = K_COUNT, /* not a kernel: a copy between buffers */
+};
+
+enum kernel_axis { KERNEL_AXIS_ONE, KERNEL_AXIS_QUANT, KERNEL_AXIS_QUANT_INT };
+
+struct kernel_row {
+    const char *name;
+    enum kernel_axis axis;
+    enum kernel base;     /* itself, or what it is a faster variant of */
+    uint32_t n_buffers;
+    uint32_t push_bytes;  /* sizeof(struct <base>_args) */
+    bool (*available)(const struct gpu_caps *caps);
+};
+
+extern const struct kernel_row kernel_rows[K_COUNT];
+
+struct spirv {
+    int kernel;
+    int quant; /* or -1 */
+    const uint32_t *words;
+    size_t bytes;
+};
+/* The module of a kernel for a weight format (-1 where the axis is ONE); NULL: not in this build. */
+const struct spirv *kernel_spirv(enum kernel kernel, int quant);
+/* True if the build has it and the device can run it. */
+bool kernel_usable(enum kernel kernel, int quant, const struct gpu_caps *caps);
+/* Compares every module with its row: bindings and push constants. A mismatch is a build error that
+ * only a running program can see. */
+hekla_status kernels_check(struct hekla_error *err);
+
+#endif

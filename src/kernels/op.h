@@ -1,0 +1,115 @@
+/*
+ * An op is plain data: kernel, specialization constants, arguments, buffer ranges, group counts. A
+ * list of them is a program that plan/ records for a device or runs on the C reference.
+ */
+#ifndef KERNELS_OP_H
+#define KERNELS_OP_H
+
+#include "args.h"
+#include "kernels/kernels.h"
+
+struct op {
+    enum kernel kernel;
+    int quant; /* or -1 */
+    uint32_t spec[SPEC_COUNT];
+    uint32_t groups[3];
+    struct gpu_view indirect; /* buffer != NULL: the device reads the group counts here */
+    struct gpu_view views[GPU_MAX_BUFFERS];
+    uint32_t n_views;
+    uint32_t reads, writes; /* bit i: view i */
+    uint8_t args[64];
+    uint32_t args_bytes;
+};
+
+struct op_list {
+    const struct gpu_caps *caps;
+    struct gpu_view step;    /* struct step_args */
+    struct gpu_view history; /* [n_ctx + 1] token ids */
+    uint32_t n_tokens;       /* most tokens of a step: sizes the grids */
+    struct op *ops;
+    uint32_t n, capacity;
+    bool out_of_memory;      /* checked once, when the list is complete */
+};
+
+void op_list_free(struct op_list *list);
+
+/* f32 rows, one a token: [n_tokens][stride], n used; stride is n rounded up to 32, and the padding
+ * is 0 and never written. */
+struct rows {
+    struct gpu_view view;
+    uint32_t n, stride;
+};
+
+/* The same as 8-bit blocks in slot order: [n_tokens][layout.slots * 40 bytes, padded to 16]. */
+struct rows_q8 {
+    struct gpu_view view;
+    struct quant_layout layout; /* of a row */
+    uint32_t stride_u4;
+};
+
+/* A weight matrix [n_rows, n], stored by rows in one or more shards (no binding may be larger than
+ * caps->max_range). */
+struct matrix_shard {
+    struct gpu_view view;
+    uint32_t row_first, n_rows;
+};
+struct matrix {
+    enum quant quant;
+    struct quant_layout layout; /* of a row; layout.n = columns */
+    uint32_t n_rows;
+    uint32_t n_shards;
+    struct matrix_shard *shards;
+};
+
+/* K and V of a layer; see kv.glsl for the order of elements. */
+struct kv_cache {
+    struct gpu_view k, v;
+    uint32_t n_ctx; /* a multiple of K_TILE */
+    bool f16;
+};
+
+struct head_shape {
+    uint32_t n_head, n_head_kv, head_dim, n_rot;
+};
+
+struct rows rows_slice(struct rows r, uint32_t first, uint32_t n);
+uint32_t rows_q8_stride_u4(const struct quant_layout *layout);
+
+/* y = embedding rows of the step's tokens. */
+void op_embed(struct op_list *list, struct rows y, const struct matrix *w);
+/* y = x * g / rms(x). last: only the newest token, to row 0. */
+void op_rmsnorm(
+    struct op_list *list, struct rows y, struct rows x, struct gpu_view g, float eps, bool last);
+/* n_cols: tokens, or 0 for as many as the step has. */
+void op_quantize(struct op_list *list, struct rows_q8 y, struct rows x, uint32_t n_cols);
+/* y[y_first ..] (+)= w x + bias. x as f32 or 8-bit rows, as the matrix' class asks; bias may have a
+ * NULL buffer. */
+struct matvec_input {
+    struct rows f32;
+    struct rows_q8 q8;
+};
+void op_matvec(struct op_list *list, struct rows y, uint32_t y_first, const struct matrix *w,
+    const struct matvec_input *x, struct gpu_view bias, bool add, uint32_t n_cols);
+/* qkv: [Q | K | V] a token; K begins at k_first, V at v_first. */
+void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_t v_first,
+    const struct kv_cache *kv, struct gpu_view rope, struct head_shape shape);
+/* y = attention of Q (the first values of qkv). partials: room for split attention, used when the
+ * list is for one token. */
+void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
+    struct gpu_view partials, struct head_shape shape);
+/* y = silu(gate) * up; x: [gate | up], up begins at up_first. */
+void op_silu_mul(struct op_list *list, struct rows y, struct rows x, uint32_t up_first);
+/* scores = logits after penalties; then the next token into history, ring and step. */
+void op_sample(struct op_list *list, struct gpu_view logits, struct gpu_view scores,
+    struct gpu_view ring, uint32_t n_vocab);
+void op_copy(struct op_list *list, struct gpu_view from, struct gpu_view to);
+
+/* For the files here: a new op with the list's defaults, or a dummy when out of memory. */
+struct op *op_append(struct op_list *list, enum kernel kernel, int quant);
+void op_set_args(struct op *op, const void *args, uint32_t bytes);
+void op_bind(struct op *op, uint32_t binding, struct gpu_view view, bool reads, bool writes);
+
+/* Bytes of split attention's partial results for n_ctx positions. */
+uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx);
+
+#endif

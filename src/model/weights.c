@@ -1,0 +1,372 @@
+/* Tensors of a file -> matrices and vectors on the device. */
+#include "model/model.h"
+
+#include "base/exact.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One tensor that will be uploaded. */
+struct job {
+    const struct gguf_tensor *tensor;
+    const struct weight_rule *rule;
+    const struct quant_type *type;
+    struct matrix *matrix; /* or NULL: */
+    struct gpu_view *vector;
+    uint64_t row_bytes;    /* in the file */
+};
+
+struct load {
+    struct model *m;
+    const struct gguf *g;
+    const char *file;
+    struct model_progress progress;
+    struct job *jobs;
+    size_t n_jobs;
+    uint8_t *rows; /* file bytes of a stretch of rows */
+    uint64_t done_bytes;
+};
+
+uint64_t model_dim(const struct model_params *p, enum weight_dim dim)
+{
+    switch (dim) {
+    case DIM_ONE:
+        return 1;
+    case DIM_VOCAB:
+        return p->n_vocab;
+    case DIM_EMBD:
+        return p->n_embd;
+    case DIM_Q:
+        return (uint64_t)p->head.n_head * p->head.head_dim;
+    case DIM_KV:
+        return (uint64_t)p->head.n_head_kv * p->head.head_dim;
+    case DIM_FF:
+        return p->n_ff;
+    case DIM_ROT_HALF:
+        return p->head.n_rot / 2;
+    }
+    return 0;
+}
+
+static hekla_status check_shape(const struct load *l, const struct gguf_tensor *t,
+    const struct weight_rule *rule, const char *name, struct hekla_error *err)
+{
+    uint64_t columns = model_dim(&l->m->params, rule->columns);
+    uint64_t rows = model_dim(&l->m->params, rule->rows);
+    if (t->dims[0] == columns && t->dims[1] == rows && t->dims[2] == 1 && t->dims[3] == 1)
+        return HEKLA_OK;
+    return hekla_fail(err, HEKLA_FORMAT,
+        "%s: tensor %s is %llu x %llu x %llu, expected %llu x %llu from the hyper-parameters",
+        l->file, name, (unsigned long long)t->dims[0], (unsigned long long)t->dims[1],
+        (unsigned long long)t->dims[2], (unsigned long long)columns, (unsigned long long)rows);
+}
+
+static hekla_status check_type(const struct load *l, const struct gguf_tensor *t,
+    const struct weight_rule *rule, const char *name, struct hekla_error *err)
+{
+    const struct quant_type *type = quant_find(t->type);
+    const char *known = quant_file_type_name(t->type);
+    if (type && (rule->kind == WEIGHT_MATRIX || type == &quant_types[QT_f32]))
+        return t->n_bytes ? HEKLA_OK
+                          : hekla_fail(err, HEKLA_FORMAT,
+                                "%s: tensor %s: a row of %llu weights is not a whole number of %s blocks",
+                                l->file, name, (unsigned long long)t->dims[0], type->label);
+    char number[32];
+    snprintf(number, sizeof(number), "number %u", t->type);
+    return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: tensor %s has type %s, expected %s%s", l->file,
+        name, known ? known : number, rule->kind == WEIGHT_VECTOR ? "" : "one of ",
+        rule->kind == WEIGHT_VECTOR ? "F32" : quant_supported());
+}
+
+static hekla_status add_job(
+    struct load *l, const struct weight_rule *rule, uint32_t layer, struct hekla_error *err)
+{
+    char name[96];
+    snprintf(name, sizeof(name), rule->name, layer);
+    const struct gguf_tensor *t = gguf_find_tensor(l->g, name);
+    if (!t)
+        return rule->optional ? HEKLA_OK
+                              : hekla_fail(err, HEKLA_FORMAT, "%s: tensor %s is missing", l->file, name);
+    hekla_status status = check_shape(l, t, rule, name, err);
+    if (status == HEKLA_OK)
+        status = check_type(l, t, rule, name, err);
+    if (status != HEKLA_OK)
+        return status;
+    struct model_weights *w = &l->m->weights;
+    uint8_t *base = rule->per_layer ? (uint8_t *)&w->layers[layer] : (uint8_t *)w;
+    struct job *job = &l->jobs[l->n_jobs++];
+    *job = (struct job){.tensor = t, .rule = rule, .type = quant_find(t->type)};
+    job->row_bytes = t->n_bytes / t->dims[1];
+    if (rule->kind == WEIGHT_MATRIX)
+        job->matrix = (void *)(base + rule->field);
+    else
+        job->vector = (void *)(base + rule->field);
+    l->m->file_bytes += t->n_bytes;
+    l->m->n_params += t->n_elements;
+    return HEKLA_OK;
+}
+
+static hekla_status find_tensors(
+    struct load *l, const struct weight_rule *rules, size_t n_rules, struct hekla_error *err)
+{
+    uint32_t n_layer = l->m->params.n_layer;
+    hekla_status status = HEKLA_OK;
+    l->jobs = calloc(n_rules * ((size_t)n_layer + 1), sizeof(*l->jobs));
+    l->m->weights.layers = calloc(n_layer, sizeof(struct model_layer));
+    l->rows = malloc(MODEL_STAGING_BYTES);
+    if (!l->jobs || !l->m->weights.layers || !l->rows)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    for (size_t r = 0; r < n_rules && status == HEKLA_OK; r++)
+        for (uint32_t i = 0; i < (rules[r].per_layer ? n_layer : 1) && status == HEKLA_OK; i++)
+            status = add_job(l, &rules[r], i, err);
+    return status;
+}
+
+/* A matrix in as many shards as bindings of the device's size need. */
+static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_error *err)
+{
+    struct matrix *x = job->matrix;
+    uint64_t rows = job->tensor->dims[1];
+    x->quant = (enum quant)(job->type - quant_types);
+    x->layout = quant_layout_of(job->type, (uint32_t)job->tensor->dims[0]);
+    x->n_rows = (uint32_t)rows;
+    uint64_t row_bytes = (uint64_t)x->layout.row_u4 * 16;
+    const struct gpu_caps *caps = gpu_device_caps(l->m->dev);
+    uint64_t most = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
+    uint64_t per_shard = most / row_bytes;
+    if (!per_shard || row_bytes > MODEL_STAGING_BYTES || job->row_bytes > MODEL_STAGING_BYTES)
+        return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: a row of %.*s has %llu bytes, too many for %s",
+            l->file, (int)job->tensor->name.n, job->tensor->name.data,
+            (unsigned long long)row_bytes, gpu_device_name(l->m->dev));
+    uint64_t n = (rows + per_shard - 1) / per_shard;
+    per_shard = (rows + n - 1) / n;
+    x->shards = calloc(n, sizeof(*x->shards));
+    if (!x->shards)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    for (uint64_t first = 0; first < rows; first += per_shard) {
+        uint64_t count = rows - first < per_shard ? rows - first : per_shard;
+        struct matrix_shard *shard = &x->shards[x->n_shards++];
+        *shard = (struct matrix_shard){.row_first = (uint32_t)first, .n_rows = (uint32_t)count};
+        model_store_reserve(l->m->store, count * row_bytes, &shard->view);
+    }
+    return HEKLA_OK;
+}
+
+static int compare_jobs(const void *a, const void *b)
+{
+    const struct gguf_tensor *x = ((const struct job *)a)->tensor;
+    const struct gguf_tensor *y = ((const struct job *)b)->tensor;
+    if (x->file != y->file)
+        return x->file < y->file ? -1 : 1;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Reads with pread, not through the mapping: a file that shrinks meanwhile is then an error instead
+ * of a signal, and the pages do not count as this program's memory. */
+static hekla_status read_tensor(const struct load *l, const struct gguf_tensor *t, uint64_t offset,
+    uint64_t bytes, struct hekla_error *err)
+{
+    const struct gguf_file *f = &l->g->files[t->file];
+    if (f->fd < 0) {
+        memcpy(l->rows, f->data + t->offset + offset, bytes);
+        return HEKLA_OK;
+    }
+    for (uint64_t done = 0; done < bytes;) {
+        ssize_t n = pread(f->fd, l->rows + done, bytes - done, (off_t)(t->offset + offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return hekla_fail(err, HEKLA_IO, "%s: tensor %.*s could not be read: %s", f->path,
+                (int)(t->name.n < 80 ? t->name.n : 80), t->name.data,
+                n < 0 ? strerror(errno) : "the file has become shorter");
+        done += (uint64_t)n;
+    }
+    return HEKLA_OK;
+}
+
+static hekla_status report(struct load *l, uint64_t bytes, struct hekla_error *err)
+{
+    l->done_bytes += bytes;
+    if (l->progress.report &&
+        !l->progress.report(l->progress.user, (double)l->done_bytes / (double)l->m->file_bytes))
+        return hekla_fail(err, HEKLA_IO, "loading was cancelled");
+    return HEKLA_OK;
+}
+
+static hekla_status upload_rows(struct load *l, const struct job *job,
+    const struct matrix_shard *shard, uint32_t first, uint32_t n, struct hekla_error *err)
+{
+    const struct quant_layout *layout = &job->matrix->layout;
+    uint64_t row_bytes = (uint64_t)layout->row_u4 * 16;
+    void *out;
+    hekla_status status = read_tensor(
+        l, job->tensor, (uint64_t)(shard->row_first + first) * job->row_bytes, n * job->row_bytes, err);
+    if (status == HEKLA_OK)
+        status = model_store_map(
+            l->m->store, &shard->view, first * row_bytes, n * row_bytes, &out, err);
+    if (status != HEKLA_OK)
+        return status;
+    for (uint32_t r = 0; r < n; r++)
+        quant_pack_row(job->type, layout, l->rows + r * job->row_bytes,
+            (uint32_t *)((uint8_t *)out + r * row_bytes));
+    status = model_store_flush(l->m->store, err);
+    return status == HEKLA_OK ? report(l, n * job->row_bytes, err) : status;
+}
+
+static hekla_status upload_matrix(struct load *l, const struct job *job, struct hekla_error *err)
+{
+    uint64_t row_bytes = (uint64_t)job->matrix->layout.row_u4 * 16;
+    uint64_t larger = row_bytes > job->row_bytes ? row_bytes : job->row_bytes;
+    uint32_t most = (uint32_t)(MODEL_STAGING_BYTES / larger);
+    hekla_status status = HEKLA_OK;
+    for (uint32_t i = 0; i < job->matrix->n_shards; i++) {
+        const struct matrix_shard *shard = &job->matrix->shards[i];
+        for (uint32_t first = 0; first < shard->n_rows && status == HEKLA_OK; first += most) {
+            uint32_t rest = shard->n_rows - first;
+            status = upload_rows(l, job, shard, first, rest < most ? rest : most, err);
+        }
+    }
+    return status;
+}
+
+static hekla_status upload_floats(struct load *l, const struct gpu_view *view, const float *values,
+    uint64_t bytes, struct hekla_error *err)
+{
+    for (uint64_t at = 0; at < bytes; at += MODEL_STAGING_BYTES) {
+        uint64_t n = bytes - at < MODEL_STAGING_BYTES ? bytes - at : MODEL_STAGING_BYTES;
+        float *out;
+        hekla_status status = model_store_map(l->m->store, view, at, n, (void **)&out, err);
+        if (status != HEKLA_OK)
+            return status;
+        for (uint64_t i = 0; i < n / 4; i++)
+            out[i] = exact_sanitize(values[at / 4 + i]);
+        status = model_store_flush(l->m->store, err);
+        if (status != HEKLA_OK)
+            return status;
+    }
+    return HEKLA_OK;
+}
+
+static hekla_status upload_vector(struct load *l, const struct job *job, struct hekla_error *err)
+{
+    hekla_status status = read_tensor(l, job->tensor, 0, job->tensor->n_bytes, err);
+    if (status == HEKLA_OK)
+        status = upload_floats(l, job->vector, (const float *)l->rows, job->tensor->n_bytes, err);
+    return status == HEKLA_OK ? report(l, job->tensor->n_bytes, err) : status;
+}
+
+static hekla_status upload_rope(struct load *l, struct hekla_error *err)
+{
+    const struct model_params *p = &l->m->params;
+    float *freqs = NULL;
+    uint64_t bytes;
+    for (size_t i = 0; i < l->n_jobs; i++)
+        if (l->jobs[i].vector == &l->m->weights.rope_freqs) {
+            hekla_status status =
+                read_tensor(l, l->jobs[i].tensor, 0, l->jobs[i].tensor->n_bytes, err);
+            if (status != HEKLA_OK)
+                return status;
+            freqs = (float *)l->rows;
+        }
+    for (uint32_t i = 0; freqs && i < p->head.n_rot / 2; i++)
+        if (!(freqs[i] > 1e-6f && freqs[i] < 1e9f))
+            return hekla_fail(err, HEKLA_FORMAT,
+                "%s: rope_freqs.weight[%u] is %g, expected a positive factor", l->file, i, freqs[i]);
+    float *table = rope_table_create(&p->rope, p->head.n_rot, p->n_ctx_train, freqs, &bytes);
+    if (!table)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for the rotation table");
+    hekla_status status = upload_floats(l, &l->m->weights.rope, table, bytes, err);
+    free(table);
+    return status;
+}
+
+static hekla_status place_all(struct load *l, struct hekla_error *err)
+{
+    const struct model_params *p = &l->m->params;
+    hekla_status status = model_store_create(&l->m->store, l->m->dev,
+        "not enough memory for the weights (a smaller quantisation or another --device may do)", err);
+    for (size_t i = 0; i < l->n_jobs && status == HEKLA_OK; i++) {
+        if (l->jobs[i].matrix)
+            status = place_matrix(l, &l->jobs[i], err);
+        else if (l->jobs[i].tensor->n_bytes > MODEL_STAGING_BYTES)
+            status = hekla_fail(err, HEKLA_UNSUPPORTED, "%s: tensor %.60s is too large for a vector",
+                l->file, l->jobs[i].rule->name);
+        else
+            model_store_reserve(l->m->store, l->jobs[i].tensor->n_bytes, l->jobs[i].vector);
+    }
+    if (status != HEKLA_OK)
+        return status;
+    model_store_reserve(
+        l->m->store, rope_table_bytes(p->head.n_rot, p->n_ctx_train), &l->m->weights.rope);
+    l->m->device_bytes = model_store_bytes(l->m->store);
+    return model_store_allocate(l->m->store, err);
+}
+
+hekla_status model_weights_load(struct model *m, const struct gguf *g, const char *file,
+    const struct weight_rule *rules, size_t n_rules, struct model_progress progress,
+    struct hekla_error *err)
+{
+    struct load l = {.m = m, .g = g, .file = file, .progress = progress};
+    hekla_status status = find_tensors(&l, rules, n_rules, err);
+    if (status == HEKLA_OK) {
+        qsort(l.jobs, l.n_jobs, sizeof(*l.jobs), compare_jobs); /* read the file in order, once */
+        status = place_all(&l, err);
+    }
+    for (size_t i = 0; i < l.n_jobs && status == HEKLA_OK; i++)
+        status = l.jobs[i].matrix ? upload_matrix(&l, &l.jobs[i], err)
+                                  : upload_vector(&l, &l.jobs[i], err);
+    if (status == HEKLA_OK)
+        status = upload_rope(&l, err);
+    if (status == HEKLA_OK)
+        status = gguf_check_unchanged(g, err);
+    if (status == HEKLA_OK && !m->weights.output.n_shards)
+        m->weights.output = m->weights.token_embd;
+    free(l.jobs);
+    free(l.rows);
+    return status;
+}
+
+static void free_matrix(struct matrix *m)
+{
+    free(m->shards);
+    *m = (struct matrix){0};
+}
+
+void model_weights_free(struct model *m)
+{
+    struct model_weights *w = &m->weights;
+    if (w->output.shards != w->token_embd.shards)
+        free_matrix(&w->output);
+    free_matrix(&w->token_embd);
+    for (uint32_t i = 0; w->layers && i < m->params.n_layer; i++) {
+        struct model_layer *l = &w->layers[i];
+        struct matrix *all[] = {&l->q, &l->k, &l->v, &l->attn_out, &l->gate, &l->up, &l->down};
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
+            free_matrix(all[k]);
+    }
+    free(w->layers);
+    model_store_destroy(m->store);
+    *w = (struct model_weights){0};
+    m->store = NULL;
+}
+
+static uint64_t matrix_bytes(const struct matrix *m)
+{
+    return (uint64_t)m->n_rows * m->layout.row_u4 * 16;
+}
+
+uint64_t model_decode_bytes(const struct model *m)
+{
+    const struct model_weights *w = &m->weights;
+    uint64_t sum = matrix_bytes(&w->output);
+    for (uint32_t i = 0; i < m->params.n_layer; i++) {
+        const struct model_layer *l = &w->layers[i];
+        const struct matrix *all[] = {&l->q, &l->k, &l->v, &l->attn_out, &l->gate, &l->up, &l->down};
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
+            sum += matrix_bytes(all[k]);
+    }
+    return sum;
+}

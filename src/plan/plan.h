@@ -1,0 +1,33 @@
+/*
+ * plan/: takes an op list: inserts barriers where ops touch the same memory, and records commands for
+ * a device, or runs it on the C reference. A plan is made once per shape and run many times; what
+ * changes per token is in the step buffer. Owns recordings and pipelines, not buffers.
+ */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include "kernels/op.h"
+
+/* Compiled pipelines of a device, shared by its plans. Thread-safe. */
+struct plan_pipelines;
+hekla_status plan_pipelines_create(
+    struct plan_pipelines **out, struct gpu_device *dev, struct hekla_error *err);
+void plan_pipelines_destroy(struct plan_pipelines *p);
+/* The pipeline of an op; compiled at its first use. */
+hekla_status plan_pipelines_find(struct plan_pipelines *p, const struct op *op,
+    const struct gpu_pipeline **out, struct hekla_error *err);
+
+struct plan;
+/* Takes the ops out of list (which is then empty), also on failure. */
+hekla_status plan_create(struct plan **out, struct gpu_device *dev,
+    struct plan_pipelines *pipelines, struct op_list *list, struct hekla_error *err);
+void plan_destroy(struct plan *plan);
+
+/* Runs the plan `count` times in a row (at most 16), without waiting. *ticket: of the first run. */
+hekla_status plan_submit(
+    struct plan *plan, uint32_t count, uint64_t *ticket, struct hekla_error *err);
+
+/* barrier.c: for op i, whether a barrier must come before it (before_op[i]). */
+void plan_find_barriers(const struct op *ops, uint32_t n, bool *before_op);
+
+#endif

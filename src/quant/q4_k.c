@@ -1,0 +1,52 @@
+/*
+ * Q4_K: 256 weights = half d, half dmin, 12 bytes with eight 6-bit scales and eight 6-bit minimums,
+ * 128 bytes of nibbles: 32 bytes hold 64 weights, low nibbles first.
+ * w = d * scale * q - dmin * minimum, a scale and a minimum for each 32.
+ */
+#include "quant/quant.h"
+
+#include "base/exact.h"
+
+/* Scale and minimum j of 8: the first four are whole bytes, the others share upper bits. */
+static void scale_min(const uint8_t *s, uint32_t j, uint32_t *scale, uint32_t *minimum)
+{
+    if (j < 4) {
+        *scale = s[j] & 63u;
+        *minimum = s[j + 4] & 63u;
+    } else {
+        *scale = (s[j + 4] & 15u) | (uint32_t)(s[j - 4] >> 6) << 4;
+        *minimum = (uint32_t)(s[j + 4] >> 4) | (uint32_t)(s[j] >> 6) << 4;
+    }
+}
+
+void quant_q4_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
+{
+    (void)n;
+    const uint8_t *block = row + (size_t)(b / 8) * 144;
+    uint32_t j = b % 8, scale, minimum;
+    const uint8_t *q = block + 16 + j / 2 * 32;
+    uint8_t value[32];
+    for (int i = 0; i < 32; i++)
+        value[i] = j % 2 ? q[i] >> 4 : q[i] & 15;
+    quant_pack_nibbles(value, out->u4[0]);
+    scale_min(block + 4, j, &scale, &minimum);
+    out->half = scale | minimum << 8;
+    out->super = quant_read32(block);
+}
+
+void quant_q4_k_load(const struct quant_slot *slot, struct quant_block *out)
+{
+    quant_unpack_nibbles(slot->u4[0], out->q);
+    out->scale[0] = (int32_t)(slot->half & 255);
+    out->scale[1] = (int32_t)(slot->half >> 8);
+    out->d = exact_half_to_float(slot->super & 0xffff);
+    out->dmin = exact_half_to_float(slot->super >> 16);
+}
+
+float quant_q4_k_term(
+    const struct quant_block *b, int32_t lo, int32_t hi, int32_t sum_lo, int32_t sum_hi)
+{
+    float plus = b->d * (float)(b->scale[0] * (lo + hi));
+    float minus = b->dmin * (float)(b->scale[1] * (sum_lo + sum_hi));
+    return plus - minus;
+}

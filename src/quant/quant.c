@@ -1,0 +1,140 @@
+#include "quant/quant.h"
+
+#include <string.h>
+
+const struct quant_type quant_types[QT_COUNT] = {
+#define QUANT(name, cls, label, id, elements, bytes, u4, word, half, super)                        \
+    {#name, label, QUANT_CLASS_##cls, id, elements, bytes, u4, word, half, super,                  \
+        quant_##name##_slot, quant_##name##_load, quant_##name##_term},
+#include "quant/quants.def"
+#undef QUANT
+};
+
+const struct quant_type *quant_find(uint32_t file_id)
+{
+    for (int i = 0; i < QT_COUNT; i++)
+        if (quant_types[i].file_id == file_id)
+            return &quant_types[i];
+    return NULL;
+}
+
+const char *quant_file_type_name(uint32_t file_id)
+{
+    static const char *const names[] = {"F32", "F16", "Q4_0", "Q4_1", NULL, NULL, "Q5_0", "Q5_1",
+        "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS",
+        "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64", "F64",
+        "IQ1_M", "BF16", NULL, NULL, NULL, "TQ1_0", "TQ2_0", NULL, NULL, NULL, "MXFP4", "NVFP4"};
+    return file_id < sizeof(names) / sizeof(names[0]) ? names[file_id] : NULL;
+}
+
+const char *quant_supported(void)
+{
+    return ""
+#define QUANT(name, cls, label, ...) label " "
+#include "quant/quants.def"
+#undef QUANT
+        ;
+}
+
+bool quant_file_bytes(uint32_t file_id, uint64_t row, uint64_t n_rows, uint64_t *bytes)
+{
+    const struct quant_type *t = quant_find(file_id);
+    if (!t || row % t->block_elements)
+        return false;
+    uint64_t row_bytes;
+    return !__builtin_mul_overflow(row / t->block_elements, (uint64_t)t->block_bytes, &row_bytes) &&
+           !__builtin_mul_overflow(row_bytes, n_rows, bytes);
+}
+
+void quant_spread(struct quant_layout *layout, uint32_t n_blocks)
+{
+    layout->n_blocks = n_blocks;
+    layout->steps = (n_blocks + 31) / 32;
+    layout->lanes = (n_blocks + layout->steps - 1) / layout->steps;
+    layout->slots = layout->steps * layout->lanes;
+}
+
+struct quant_layout quant_layout_of(const struct quant_type *type, uint32_t n)
+{
+    struct quant_layout l = {.n = n};
+    quant_spread(&l, (n + 31) / 32);
+    uint32_t words = l.slots * (4 * type->n_u4 + type->n_word) + type->n_half * ((l.slots + 1) / 2) +
+                     type->n_super * ((l.n_blocks + 7) / 8);
+    l.row_u4 = (words + 3) / 4;
+    return l;
+}
+
+uint32_t quant_slot_of(const struct quant_layout *layout, uint32_t block)
+{
+    return block % layout->steps * layout->lanes + block / layout->steps;
+}
+
+void quant_pack_row(const struct quant_type *type, const struct quant_layout *layout,
+    const uint8_t *row, uint32_t *out)
+{
+    const uint32_t slots = layout->slots, n_half = (slots + 1) / 2;
+    uint32_t *words = out + 4 * type->n_u4 * slots, *halves = words + type->n_word * slots;
+    uint32_t *supers = halves + type->n_half * n_half;
+    memset(out, 0, (size_t)layout->row_u4 * 16);
+    for (uint32_t b = 0; b < layout->n_blocks; b++) {
+        struct quant_slot s;
+        uint32_t at = quant_slot_of(layout, b), rest = layout->n - b * 32;
+        type->slot(row, b, rest < 32 ? rest : 32, &s);
+        for (uint32_t p = 0; p < type->n_u4; p++)
+            memcpy(out + 4 * (p * slots + at), s.u4[p], 16);
+        for (uint32_t p = 0; p < type->n_word; p++)
+            words[p * slots + at] = s.word[p];
+        if (type->n_half)
+            halves[at / 2] |= (s.half & 0xffff) << at % 2 * 16;
+        if (type->n_super)
+            supers[b / 8] = s.super;
+    }
+}
+
+void quant_unpack_block(const struct quant_type *type, const struct quant_layout *layout,
+    const uint32_t *row, uint32_t b, struct quant_block *out)
+{
+    const uint32_t slots = layout->slots, n_half = (slots + 1) / 2, at = quant_slot_of(layout, b);
+    const uint32_t *words = row + 4 * type->n_u4 * slots, *halves = words + type->n_word * slots;
+    const uint32_t *supers = halves + type->n_half * n_half;
+    struct quant_slot s = {0};
+    for (uint32_t p = 0; p < type->n_u4; p++)
+        memcpy(s.u4[p], row + 4 * (p * slots + at), 16);
+    for (uint32_t p = 0; p < type->n_word; p++)
+        s.word[p] = words[p * slots + at];
+    if (type->n_half)
+        s.half = halves[at / 2] >> at % 2 * 16 & 0xffff;
+    if (type->n_super)
+        s.super = supers[b / 8];
+    type->load(&s, out);
+}
+
+float quant_element(const struct quant_type *type, const struct quant_layout *layout,
+    const uint32_t *row, uint32_t e)
+{
+    struct quant_block b;
+    quant_unpack_block(type, layout, row, e / 32, &b);
+    uint32_t i = e % 32;
+    if (type->class == QUANT_CLASS_FLOAT)
+        return b.f[i];
+    /* An element is the value of a block whose activation is 1 there and 0 elsewhere. */
+    return i < 16 ? type->term(&b, b.q[i], 0, 1, 0) : type->term(&b, 0, b.q[i], 0, 1);
+}
+
+void quant_pack_nibbles(const uint8_t value[32], uint32_t out[4])
+{
+    for (int w = 0; w < 4; w++) {
+        out[w] = 0;
+        for (int k = 0; k < 4; k++)
+            out[w] |= (uint32_t)(value[4 * w + k] | value[16 + 4 * w + k] << 4) << 8 * k;
+    }
+}
+
+void quant_unpack_nibbles(const uint32_t in[4], int8_t value[32])
+{
+    for (int w = 0; w < 4; w++)
+        for (int k = 0; k < 4; k++) {
+            value[4 * w + k] = (int8_t)(in[w] >> 8 * k & 15);
+            value[16 + 4 * w + k] = (int8_t)(in[w] >> (8 * k + 4) & 15);
+        }
+}

@@ -1,0 +1,116 @@
+/*
+ * quant/: the weight formats. quants.def lists them; each has one C file here and one GLSL file in
+ * shaders/quant/. Knows file blocks, and how they are stored on a device; owns no memory.
+ *
+ * On the device a matrix row is n_blocks blocks of 32 elements spread over at most 32 virtual lanes,
+ * `steps` consecutive blocks a lane, stored in slot order (slot = step * lanes + lane) so that
+ * neighbouring lanes read neighbouring memory:
+ *     u4 planes    [u4][slots] of 16 bytes
+ *     word planes  [word][slots] of 4 bytes
+ *     half planes  [half][slots] of 2 bytes, padded to a word
+ *     super words  [super][n_blocks / 8 rounded up] of 4 bytes
+ * and the row is padded to 16 bytes. A slot that no block uses is 0.
+ */
+#ifndef QUANT_QUANT_H
+#define QUANT_QUANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum quant {
+#define QUANT(name, ...) QT_##name,
+#include "quant/quants.def"
+#undef QUANT
+    QT_COUNT,
+};
+
+enum quant_class { QUANT_CLASS_INT, QUANT_CLASS_FLOAT };
+
+/* One slot's share of each plane. */
+struct quant_slot {
+    uint32_t u4[8][4];
+    uint32_t word[2];
+    uint32_t half;
+    uint32_t super; /* of the 256 elements that the block belongs to */
+};
+
+/* 32 elements, taken apart. INT: bytes q and the format's scales; FLOAT: f. */
+struct quant_block {
+    int8_t q[32];
+    float f[32];
+    float d, dmin;
+    int32_t scale[2];
+};
+
+struct quant_type {
+    const char *name;     /* in the table and in file names */
+    const char *label;    /* as people write it */
+    enum quant_class class;
+    uint32_t file_id;     /* GGUF type number */
+    uint32_t block_elements, block_bytes;
+    uint32_t n_u4, n_word, n_half, n_super;
+    /* File row -> slot of block b (32 elements, n of them in the row; the rest count as 0). */
+    void (*slot)(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out);
+    void (*load)(const struct quant_slot *slot, struct quant_block *out);
+    /* INT: the block's value from products and sums of its two halves of 16; see weights.glsl. */
+    float (*term)(
+        const struct quant_block *b, int32_t lo, int32_t hi, int32_t sum_lo, int32_t sum_hi);
+};
+
+extern const struct quant_type quant_types[QT_COUNT];
+
+/* The type with this GGUF number, or NULL. */
+const struct quant_type *quant_find(uint32_t file_id);
+/* The name of any GGUF type number, also of ones not supported here; NULL if there is none. */
+const char *quant_file_type_name(uint32_t file_id);
+/* "F32 F16 ...": the supported types, for messages. */
+const char *quant_supported(void);
+/* Bytes of n_rows rows of `row` elements; false: unknown type, a row that is not a whole number of
+ * blocks, or more than 64 bits. (A gguf_type_bytes_fn.) */
+bool quant_file_bytes(uint32_t file_id, uint64_t row, uint64_t n_rows, uint64_t *bytes);
+
+struct quant_layout {
+    uint32_t n;        /* elements of a row */
+    uint32_t n_blocks; /* of 32, rounded up */
+    uint32_t steps, lanes, slots;
+    uint32_t row_u4;   /* 16-byte units of a row */
+};
+
+/* n >= 1 and at most 2^24. */
+struct quant_layout quant_layout_of(const struct quant_type *type, uint32_t n);
+/* Spreads n_blocks over lanes: fills n_blocks, steps, lanes, slots. */
+void quant_spread(struct quant_layout *layout, uint32_t n_blocks);
+uint32_t quant_slot_of(const struct quant_layout *layout, uint32_t block);
+
+/* File row -> device row of layout->row_u4 * 4 words. */
+void quant_pack_row(const struct quant_type *type, const struct quant_layout *layout,
+    const uint8_t *row, uint32_t *out);
+/* Block b of a device row. */
+void quant_unpack_block(const struct quant_type *type, const struct quant_layout *layout,
+    const uint32_t *row, uint32_t b, struct quant_block *out);
+/* Element e of a device row. */
+float quant_element(const struct quant_type *type, const struct quant_layout *layout,
+    const uint32_t *row, uint32_t e);
+
+#define QUANT(name, ...)                                                                           \
+    void quant_##name##_slot(const uint8_t *, uint32_t, uint32_t, struct quant_slot *);            \
+    void quant_##name##_load(const struct quant_slot *, struct quant_block *);                     \
+    float quant_##name##_term(const struct quant_block *, int32_t, int32_t, int32_t, int32_t);
+#include "quant/quants.def"
+#undef QUANT
+
+/* Shared by the type files. */
+static inline uint32_t quant_read16(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+static inline uint32_t quant_read32(const uint8_t *p)
+{
+    return quant_read16(p) | quant_read16(p + 2) << 16;
+}
+/* 32 values of at most 4 bits -> 16 bytes: low nibbles 0..15, high nibbles 16..31; and back. */
+void quant_pack_nibbles(const uint8_t value[32], uint32_t out[4]);
+void quant_unpack_nibbles(const uint32_t in[4], int8_t value[32]);
+
+#endif

@@ -1,0 +1,62 @@
+#include "ref/ref.h"
+
+#include "base/exact.h"
+
+static float int_block(const struct quant_type *type, const struct quant_block *w,
+    const uint32_t *x, uint32_t slots, uint32_t slot)
+{
+    int32_t sum[2] = {0, 0};
+    for (uint32_t i = 0; i < 32; i++) {
+        uint32_t word = x[4 * (i / 16 * slots + slot) + i / 4 % 4];
+        sum[i / 16] += w->q[i] * (int8_t)(word >> i % 4 * 8);
+    }
+    const uint32_t *meta = x + 8 * slots + 2 * slot;
+    return exact_from_bits(meta[0]) *
+           type->term(w, sum[0], sum[1], (int16_t)(meta[1] & 0xffff), (int16_t)(meta[1] >> 16));
+}
+
+static float float_block(const struct quant_block *w, const float *x)
+{
+    float s[4] = {0, 0, 0, 0};
+    for (uint32_t i = 0; i < 32; i++)
+        s[i % 4] = s[i % 4] + w->f[i] * exact_sanitize(x[i]);
+    return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
+/* x: the token's row. */
+static float dot(const struct op *op, const struct quant_layout *l, const uint32_t *w, const void *x)
+{
+    const struct quant_type *type = &quant_types[op->quant];
+    float lanes[MAX_LANES] = {0};
+    for (uint32_t b = 0; b < l->n_blocks; b++) {
+        struct quant_block block;
+        quant_unpack_block(type, l, w, b, &block);
+        float term = type->class == QUANT_CLASS_INT
+                         ? int_block(type, &block, x, l->slots, quant_slot_of(l, b))
+                         : float_block(&block, (const float *)x + b * 32);
+        lanes[b / l->steps] = lanes[b / l->steps] + term;
+    }
+    return ref_tree_sum(lanes);
+}
+
+void ref_matvec(const struct op *op, void *const *b)
+{
+    const struct matvec_args *a = (const void *)op->args;
+    const uint32_t *w = b[0], *x = b[1];
+    float *y = b[2];
+    const float *bias = b[3];
+    const struct step_args *step = b[4];
+    struct quant_layout l = quant_layout_of(&quant_types[op->quant], a->n_blocks * 32);
+    uint32_t n = a->n_cols ? a->n_cols : step->n_tokens;
+    for (uint32_t t = 0; t < n; t++)
+        for (uint32_t r = 0; r < a->n_rows; r++) {
+            const uint32_t *row = w + (size_t)r * a->row_u4 * 4;
+            float sum = dot(op, &l, row, x + (size_t)t * a->x_stride * 4);
+            float *out = &y[(size_t)t * a->y_stride + a->y_first + r];
+            if (a->flags & MATVEC_BIAS)
+                sum = sum + bias[r];
+            if (a->flags & MATVEC_ADD)
+                sum = exact_sanitize(*out) + sum;
+            *out = sum;
+        }
+}

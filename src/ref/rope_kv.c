@@ -1,0 +1,59 @@
+#include "ref/ref.h"
+
+#include "ref/kv.h"
+
+static void rotate(const struct rope_kv_args *a, const float *rot, uint32_t pos, uint32_t pair,
+    float v[2])
+{
+    uint32_t half = a->n_rot / 2;
+    const float *l = rot + 2 * (pos % ROPE_LOW * half + pair);
+    const float *h = rot + 2 * ((ROPE_LOW + pos / ROPE_LOW) * half + pair);
+    float c = h[0] * l[0] - h[1] * l[1], s = h[1] * l[0] + h[0] * l[1];
+    float x = v[0] * c - v[1] * s, y = v[0] * s + v[1] * c;
+    v[0] = x;
+    v[1] = y;
+}
+
+/* Sanitised, and rotated unless it is V; x has head_dim elements. */
+static void load_head(const struct rope_kv_args *a, const float *rot, uint32_t pos, bool rotated,
+    const float *x, float *out)
+{
+    for (uint32_t d = 0; d < a->head_dim; d++)
+        out[d] = exact_sanitize(x[d]);
+    for (uint32_t d = 0; rotated && d < a->n_rot; d += 2)
+        rotate(a, rot, pos, d / 2, out + d);
+}
+
+static void store(void *cache, uint32_t index, float v, bool f16)
+{
+    if (f16)
+        ((uint16_t *)cache)[index] = (uint16_t)exact_float_to_half(v);
+    else
+        ((float *)cache)[index] = exact_sanitize(v);
+}
+
+void ref_rope_kv(const struct op *op, void *const *b)
+{
+    const struct rope_kv_args *a = (const void *)op->args;
+    const struct step_args *step = b[4];
+    const float *rot = b[3];
+    bool f16 = op->spec[SPEC_KV_F16];
+    float v[MAX_HEAD_DIM];
+    for (uint32_t t = 0; t < step->n_tokens; t++) {
+        float *x = (float *)b[0] + (size_t)t * a->stride;
+        uint32_t pos = step->pos + t;
+        for (uint32_t h = 0; h < a->n_head; h++) {
+            load_head(a, rot, pos, true, x + h * a->head_dim, v);
+            for (uint32_t d = 0; d < a->head_dim; d++)
+                x[h * a->head_dim + d] = exact_sanitize(v[d]);
+        }
+        for (uint32_t h = 0; h < a->n_head_kv; h++) {
+            load_head(a, rot, pos, true, x + a->k_first + h * a->head_dim, v);
+            for (uint32_t d = 0; d < a->head_dim; d++)
+                store(b[1], ref_k_index(h, pos, d, a->head_dim, a->n_ctx), v[d], f16);
+            load_head(a, rot, pos, false, x + a->v_first + h * a->head_dim, v);
+            for (uint32_t d = 0; d < a->head_dim; d++)
+                store(b[2], ref_v_index(h, pos, d, a->head_dim, a->n_ctx), v[d], f16);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+#include "ref/ref.h"
+
+#include "base/exact.h"
+
+#include <stdlib.h>
+
+static uint32_t order_key(float x)
+{
+    uint32_t u = exact_bits(x);
+    return u & 0x80000000u ? ~u : u | 0x80000000u;
+}
+
+static uint32_t mass(float score, float top)
+{
+    return (uint32_t)(int32_t)(exact_exp(score - top) * 16777216.0f);
+}
+
+/* The first word of Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC11). */
+static uint32_t philox(uint32_t c0, uint32_t c1, uint32_t k0, uint32_t k1)
+{
+    uint32_t c2 = 0, c3 = 0;
+    for (int i = 0; i < 10; i++) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c1 = (uint32_t)p1;
+        c3 = (uint32_t)p0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return c0;
+}
+
+static float gumbel(const struct step_args *step, uint32_t id)
+{
+    uint32_t r = philox(id, step->pos + step->n_tokens, step->seed_lo, step->seed_hi);
+    float u = ((float)(int32_t)(r >> 9) + 0.5f) * 1.1920928955078125e-07f;
+    return 0.0f - exact_log(0.0f - exact_log(u));
+}
+
+/* The largest key such that the keys from it up, among those >= least, hold `left` (counts if
+ * by_count, else masses), digit by digit. */
+static uint32_t find_cut(
+    const float *scores, uint32_t n, uint32_t least, bool by_count, float top, uint64_t left)
+{
+    uint32_t cut = 0;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        uint64_t bins[256] = {0};
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t key = order_key(scores[i]);
+            bool in_prefix = shift == 24 || key >> (shift + 8) == cut >> (shift + 8);
+            if (key >= least && in_prefix)
+                bins[key >> shift & 255] += by_count ? 1 : mass(scores[i], top);
+        }
+        uint32_t d = 255;
+        for (; d > 0 && bins[d] < left; d--)
+            left -= bins[d];
+        cut |= d << shift;
+    }
+    return cut;
+}
+
+static uint32_t draw(
+    const struct step_args *step, const float *scores, uint32_t n, uint32_t least, float top)
+{
+    uint32_t limit = (uint32_t)(int32_t)(step->min_p * 16777216.0f), best = 0, id = n;
+    for (uint32_t i = 0; i < n; i++) {
+        if (order_key(scores[i]) < least || mass(scores[i], top) < limit)
+            continue;
+        uint32_t key = order_key((scores[i] - top) * step->inv_temp + gumbel(step, i));
+        if (key > best) {
+            best = key;
+            id = i;
+        }
+    }
+    return id;
+}
+
+static uint32_t choose(const struct step_args *step, const float *scores, uint32_t n)
+{
+    uint32_t id = 0, least = 0;
+    for (uint32_t i = 1; i < n; i++)
+        if (order_key(scores[i]) > order_key(scores[id]))
+            id = i;
+    if (!(step->inv_temp > 0.0f))
+        return id;
+    float top = scores[id];
+    if (step->top_k > 0 && step->top_k < n)
+        least = find_cut(scores, n, least, true, top, step->top_k);
+    if (step->top_p < 1.0f) {
+        uint64_t all = 0;
+        for (uint32_t i = 0; i < n; i++)
+            if (order_key(scores[i]) >= least)
+                all += mass(scores[i], top);
+        /* Rounded in the parts a device computes: hi * 4096 + lo. */
+        uint64_t p = (uint32_t)(int32_t)(step->top_p * 65536.0f), hi = all >> 12, lo = all & 4095;
+        uint64_t left = (hi * p >> 16) * 4096 + (((hi * p & 65535) * 4096 + lo * p) >> 16);
+        uint32_t cut = find_cut(scores, n, least, false, top, left);
+        least = cut > least ? cut : least;
+    }
+    return draw(step, scores, n, least, top);
+}
+
+void ref_sample(const struct op *op, void *const *b)
+{
+    const struct sample_args *a = (const void *)op->args;
+    struct step_args *step = b[1];
+    uint32_t *history = b[2], *ring = b[3];
+    uint32_t id = choose(step, b[0], a->n_vocab), pos = step->pos + step->n_tokens;
+    history[pos] = id;
+    ring[step->count % RING_SIZE] = id;
+    step->pos = pos;
+    step->n_tokens = 1;
+    step->count++;
+    step->chunks_x = (pos + ATTN_CHUNK) / ATTN_CHUNK;
+}

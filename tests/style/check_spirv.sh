@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# check_spirv.sh [BUILD]: every SPIR-V module of the build (default: build) is valid, computes with
+# floats exactly as src/ref does, and, for kernels without a need, wants no optional feature.
+#
+# Exact means: whatever makes a float is either a copy, a conversion from an integer, a minimum or
+# rounding that has one right answer, or an add, subtract or multiply that carries NoContraction.
+# Division, square root, exp, fma, half floats and unordered subgroup sums are not on that list.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=${1:-build}
+# The lab has newer tools of its own.
+[ -n "${GPULAB_DEVICE:-}" ] || [ ! -x build/sdk/bin/spirv-val ] || PATH=$PWD/build/sdk/bin:$PATH
+for program in spirv-val spirv-dis; do
+    command -v $program >/dev/null || { echo "$program is not installed (spirv-tools)"; exit 77; }
+done
+[ -s "$build/gen/spirv_files.txt" ] || { echo "no modules in $build: build first"; exit 1; }
+
+# The kernels that every device must be able to run
+baseline=" $(sed -nE 's/^KERNEL\( *([a-z0-9_]+) *, *[A-Z_]+ *, *0 *[,)].*/\1/p' src/kernels/kernels.def |
+    tr '\n' ' ') "
+bad=0 count=0 arithmetic=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+while read -r file; do
+    [ -n "$file" ] || continue
+    name=$(basename "$file" .inc)
+    [ -s "$file" ] || { echo "$name: not built"; bad=1; continue; }
+    # What glslc -mfmt=c wrote, as the bytes a driver gets
+    perl -ne 'print pack("V*", map { hex } /0x[0-9a-fA-F]+/g)' "$file" >"$work/spv"
+    spirv-val --target-env vulkan1.2 "$work/spv" || { echo "$name: not valid"; bad=1; continue; }
+    spirv-dis --raw-id --no-color "$work/spv" >"$work/dis"
+    is_baseline=0
+    # A variant is called <kernel>_<quant>
+    for kernel in $baseline; do
+        if [ "$name" = "$kernel" ] || { [[ $name == "${kernel}"_* ]] &&
+            grep -qE "^QUANT\( *${name#"${kernel}"_} *," src/quant/quants.def; }; then
+            is_baseline=1
+        fi
+    done
+    result=$(awk -v baseline=$is_baseline '
+        function bad(text) {print "  " text; failed = 1}
+        BEGIN {
+            split("OpLoad OpBitcast OpConvertSToF OpConvertUToF OpFNegate OpSelect OpPhi OpUndef " \
+                "OpCopyObject OpCompositeExtract OpCompositeConstruct OpCompositeInsert " \
+                "OpVectorShuffle OpVectorExtractDynamic OpVectorInsertDynamic OpConstant " \
+                "OpConstantComposite OpConstantNull OpSpecConstant OpSpecConstantComposite " \
+                "OpFunctionParameter OpFunctionCall OpFunction OpGroupNonUniformShuffle " \
+                "OpGroupNonUniformShuffleXor OpGroupNonUniformShuffleUp OpGroupNonUniformShuffleDown " \
+                "OpGroupNonUniformBroadcast OpGroupNonUniformBroadcastFirst " \
+                "OpGroupNonUniformQuadBroadcast OpGroupNonUniformQuadSwap", list, " ")
+            for (i in list) copies[list[i]] = 1
+            split("OpFAdd OpFSub OpFMul OpVectorTimesScalar", list2, " ")
+            for (i in list2) arithmetic[list2[i]] = 1
+            split("FAbs FSign Floor Ceil Trunc RoundEven FMin FMax FClamp NMin NMax NClamp", list3, " ")
+            for (i in list3) exact[list3[i]] = 1
+        }
+        $1 == "OpDecorate" && $3 == "NoContraction" {fixed[$2] = 1}
+        $1 == "OpCapability" && baseline && $2 != "Shader" {bad("a baseline kernel needs " $2)}
+        $1 == "OpAtomicFAddEXT" || $3 == "OpAtomicFAddEXT" {bad($0)}
+        $3 == "OpTypeFloat" {floats[$1] = 1; if ($4 != 32) bad("float of " $4 " bits")}
+        $3 ~ /^OpType(Vector|Matrix)$/ && ($4 in floats) {floats[$1] = 1}
+        $3 ~ /^OpTypeCooperativeMatrix/ && ($4 in floats) {bad("cooperative matrix of floats")}
+        $2 == "=" && ($4 in floats) && $3 !~ /^OpType/ {
+            if ($3 in arithmetic) {
+                n++
+                if (!($1 in fixed)) bad("may be contracted: " $0)
+            } else if ($3 == "OpExtInst") {
+                if (!($6 in exact)) bad("not exact: " $0)
+            } else if (!($3 in copies)) bad("not exact: " $0)
+        }
+        END {print n + 0; exit failed}' "$work/dis") || { echo "$name:"; head -n -1 <<<"$result"; bad=1; }
+    count=$((count + 1)) arithmetic=$((arithmetic + $(tail -n 1 <<<"$result")))
+done <"$build/gen/spirv_files.txt"
+echo "$count modules, $arithmetic float operations"
+exit $bad

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# run_ctest.sh BUILD [ctest arguments]: ctest, and after it what the skipped tests said.
+set -euo pipefail
+build=$1
+shift
+status=0
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+ctest --test-dir "$build" --output-on-failure --no-tests=error --timeout 900 "$@" 2>&1 |
+    tee "$output" || status=${PIPESTATUS[0]}
+for test in $(sed -nE 's/^\t *[0-9]+ - ([^ ]+) \(Skipped\)$/\1/p' "$output"); do
+    echo "$test was skipped:"
+    awk -v test="$test" '/^[0-9]+\/[0-9]+ Test: / {mine = $3 == test} /^<end of output>/ {on = mine = 0}
+        mine && on {print "    " $0} /^-----/ {on = mine}' \
+        "$build/Testing/Temporary/LastTest.log"
+done
+exit $status
