@@ -62,25 +62,22 @@ void main()
     for (uint c = 0u; c < COLS; c++)
         x_first[c] = min(col + c, n_cols - 1u) * a.x_stride;
     uint slots = a.steps * a.lanes, lane0 = gl_LocalInvocationID.x * own;
+    uint n_lanes = min(own, a.lanes - min(a.lanes, lane0));
     for (uint r0 = gl_WorkGroupID.x * SIZE_Y; r0 < a.n_rows; r0 += gl_NumWorkGroups.x * SIZE_Y) {
         uint r = r0 + gl_LocalInvocationID.y;
         uint row = min(r, a.n_rows - 1u) * a.row_u4;
-        float part[6][COLS], acc[COLS];
-        for (uint v = 0u; v < own; v++) {
+        float part[TREE_LEVELS][COLS], acc[COLS];
+        for (uint v = 0u; v < n_lanes; v++) {
             uint lane = lane0 + v;
             for (uint c = 0u; c < COLS; c++)
                 acc[c] = 0.0;
-            if (lane < a.lanes)
-                for (uint i = 0u; i < a.steps && lane * a.steps + i < a.n_blocks; i++)
-                    add_block(acc, row, slots, i * a.lanes + lane, lane * a.steps + i, x_first);
-            /* Carry: lanes v with k trailing ones complete sums of 2, 4, ... 2^k lanes. */
-            uint k = 0u;
-            for (; ((v >> k) & 1u) != 0u; k++)
-                for (uint c = 0u; c < COLS; c++)
-                    acc[c] = add(part[k][c], acc[c]);
+            for (uint i = 0u; i < a.steps && lane * a.steps + i < a.n_blocks; i++)
+                add_block(acc, row, slots, i * a.lanes + lane, lane * a.steps + i, x_first);
             for (uint c = 0u; c < COLS; c++)
-                part[k][c] = acc[c];
+                TREE_PUSH(part, [c], acc[c], v)
         }
+        for (uint c = 0u; c < COLS; c++)
+            TREE_TOTAL(part, [c], acc[c], n_lanes)
         for (uint c = 0u; c < COLS; c++) {
             float sum = tree_sum(acc[c], c);
             if (gl_LocalInvocationID.x != 0u || r >= a.n_rows || col + c >= n_cols)

@@ -31,18 +31,16 @@ void main()
         return;
     uint from = last ? step.n_tokens - 1u : t;
     const uint own = MAX_LANES / SIZE_X;
-    float part[6], acc;
-    for (uint v = 0u; v < own; v++) {
-        uint lane = gl_LocalInvocationID.x * own + v;
+    uint lane0 = gl_LocalInvocationID.x * own, n_lanes = min(own, a.lanes - min(a.lanes, lane0));
+    float part[TREE_LEVELS], acc;
+    for (uint v = 0u; v < n_lanes; v++) {
+        uint lane = lane0 + v;
         acc = 0.0;
-        if (lane < a.lanes)
-            for (uint i = 0u; i < a.steps && lane * a.steps + i < a.n_blocks; i++)
-                acc = add(acc, square_block((lane * a.steps + i) * 32u));
-        uint k = 0u;
-        for (; ((v >> k) & 1u) != 0u; k++)
-            acc = add(part[k], acc);
-        part[k] = acc;
+        for (uint i = 0u; i < a.steps && lane * a.steps + i < a.n_blocks; i++)
+            acc = add(acc, square_block((lane * a.steps + i) * 32u));
+        TREE_PUSH(part, , acc, v)
     }
+    TREE_TOTAL(part, , acc, n_lanes)
     float mean = mul(tree_sum(acc, 0u), a.inv_n);
     float scale = rsqrt(add(mean, a.eps));
     for (uint e = gl_LocalInvocationID.x; e < a.n; e += SIZE_X)

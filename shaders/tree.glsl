@@ -3,6 +3,36 @@
  * invocations that share a row. Each invocation owns 32 / SIZE_X consecutive lanes and sums them
  * with a counter of partial sums; then the invocations' sums meet in shared memory.
  */
+#define TREE_LEVELS 6
+
+/* part[k] holds the sum of 2^k lanes while bit k of the number of lanes pushed is set, like the digits
+ * of a binary counter. The levels are spelled out as constants: an array with a variable index would
+ * live in memory. A lane's sum starts at +0 and so is never -0: leaving out lanes without blocks is
+ * the same as adding 0. */
+#define TREE_PUSH(part, c, value, v)                                                               \
+    {                                                                                              \
+        float carry = value;                                                                       \
+        bool done = false;                                                                         \
+        for (uint k = 0u; k < TREE_LEVELS; k++) {                                                  \
+            bool full = (((v) >> k) & 1u) != 0u;                                                   \
+            if (!done && !full)                                                                    \
+                part[k] c = carry;                                                                 \
+            done = done || !full;                                                                  \
+            if (!done)                                                                             \
+                carry = add(part[k] c, carry);                                                     \
+        }                                                                                          \
+    }
+#define TREE_TOTAL(part, c, total, n)                                                              \
+    {                                                                                              \
+        bool empty = true;                                                                         \
+        total = 0.0;                                                                               \
+        for (uint k = 0u; k < TREE_LEVELS; k++)                                                    \
+            if ((((n) >> k) & 1u) != 0u) {                                                         \
+                total = empty ? part[k] c : add(part[k] c, total);                                 \
+                empty = false;                                                                     \
+            }                                                                                      \
+    }
+
 shared float tree_sums[SIZE_X * SIZE_Y * COLS];
 
 /* The sum, in every invocation with x = 0 of each row. Contains barriers. */

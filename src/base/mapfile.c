@@ -16,7 +16,8 @@ enum { PATH_SHOWN = 300 }; /* so that the reason fits in the sentence */
 
 static hekla_status fail(struct mapfile *m, const char *path, struct hekla_error *err)
 {
-    hekla_status status = hekla_fail(err, HEKLA_IO, "%s: %s", utf8_tail(path, PATH_SHOWN), strerror(errno));
+    hekla_status status =
+        hekla_fail(err, HEKLA_IO, "%s: %s", utf8_tail(path, PATH_SHOWN), strerror(errno));
     mapfile_close(m);
     return status;
 }
@@ -31,13 +32,13 @@ hekla_status mapfile_open(struct mapfile *m, const char *path, struct hekla_erro
         return fail(m, path, err);
     if (!S_ISREG(st.st_mode)) {
         mapfile_close(m);
-        return hekla_fail(err, HEKLA_IO, "%s: %s, expected a file",
-            utf8_tail(path, PATH_SHOWN), S_ISDIR(st.st_mode) ? "is a directory" : "is not a regular file");
+        return hekla_fail(err, HEKLA_IO, "%s: %s, expected a file", utf8_tail(path, PATH_SHOWN),
+            S_ISDIR(st.st_mode) ? "is a directory" : "is not a regular file");
     }
     if ((uint64_t)st.st_size > SIZE_MAX) {
         mapfile_close(m);
-        return hekla_fail(err, HEKLA_MEMORY, "%s: larger than the address space",
-            utf8_tail(path, PATH_SHOWN));
+        return hekla_fail(
+            err, HEKLA_MEMORY, "%s: larger than the address space", utf8_tail(path, PATH_SHOWN));
     }
     m->size = (uint64_t)st.st_size;
     m->mtime_s = st.st_mtim.tv_sec;
@@ -69,8 +70,8 @@ hekla_status mapfile_check_unchanged(
     if ((uint64_t)st.st_size != m->size)
         return hekla_fail(err, HEKLA_IO,
             "%s: changed while in use: it had %llu bytes when opened, now it has %llu",
-            utf8_tail(path, PATH_SHOWN),
-            (unsigned long long)m->size, (unsigned long long)st.st_size);
+            utf8_tail(path, PATH_SHOWN), (unsigned long long)m->size,
+            (unsigned long long)st.st_size);
     if (st.st_mtim.tv_sec != m->mtime_s || st.st_mtim.tv_nsec != m->mtime_ns)
         return hekla_fail(err, HEKLA_IO,
             "%s: changed while in use: it was written to after it was opened",

@@ -16,8 +16,8 @@ static int compare(struct gguf_string a, struct gguf_string b)
 
 static int compare_keys(const void *a, const void *b)
 {
-    return compare((*(const struct gguf_key *const *)a)->name,
-        (*(const struct gguf_key *const *)b)->name);
+    return compare(
+        (*(const struct gguf_key *const *)a)->name, (*(const struct gguf_key *const *)b)->name);
 }
 
 static int compare_tensors(const void *a, const void *b)

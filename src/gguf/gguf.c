@@ -99,8 +99,8 @@ static hekla_status fail_not_first(
 }
 
 /* Checks that a further part says what the first leads us to expect. */
-static hekla_status check_part(const struct gguf *g, const char *path,
-    const struct gguf_part *part, uint32_t no, uint32_t count, struct hekla_error *err)
+static hekla_status check_part(const struct gguf *g, const char *path, const struct gguf_part *part,
+    uint32_t no, uint32_t count, struct hekla_error *err)
 {
     uint32_t part_no, part_count;
     struct utf8_label name = utf8_label(path, strlen(path));

@@ -72,8 +72,8 @@ hekla_status gguf_open_memory(struct gguf **out, const void *data, uint64_t size
     const char *name, gguf_type_bytes_fn type_bytes, struct hekla_error *err);
 void gguf_close(struct gguf *g);
 
-/* The (first) file's name for error sentences: printable, shortened from the left; or the name given
- * to gguf_open_memory. */
+/* The (first) file's name for error sentences, shortened from the left; or the name given to
+ * gguf_open_memory. */
 const char *gguf_name(const struct gguf *g);
 
 const struct gguf_key *gguf_find_key(const struct gguf *g, const char *name);

@@ -102,6 +102,7 @@ hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct h
         if (end == p + n + 1 || (*end && *end != ':') || p[n + 1] == '-')
             return hekla_fail(err, HEKLA_ARGUMENT, "capabilities \"%.80s\": %.*s needs a number",
                 text, (int)n, p);
+        /* A way of working may be asked for anywhere, an ability not. */
         if (value > *field && field != &caps->row_threads)
             return hekla_fail(err, HEKLA_ARGUMENT,
                 "capabilities \"%.80s\": %.*s is %llu on this device and can only be lowered", text,

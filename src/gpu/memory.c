@@ -39,7 +39,8 @@ static uint32_t largest_local_heap(const struct gpu_device *dev)
 uint64_t gpu_memory_available(const struct gpu_device *dev)
 {
     uint64_t host = gpu_host_memory_available();
-    if (dev->is_ref)
+    /* The heap size that a processor's driver reports is arbitrary: it allocates host memory. */
+    if (dev->is_ref || dev->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU)
         return host;
     uint32_t heap = largest_local_heap(dev);
     uint64_t free_bytes = dev->memory.memoryHeaps[heap].size;

@@ -109,7 +109,7 @@ hekla_status model_store_map(struct model_store *s, const struct gpu_view *view,
     uint64_t bytes, void **out, struct hekla_error *err)
 {
     assert(bytes <= MODEL_STAGING_BYTES && offset + bytes <= view->size);
-    if (view->buffer->host) {
+    if (view->buffer->host && gpu_device_caps(s->dev)->host_memory) {
         *out = (uint8_t *)view->buffer->host + view->offset + offset;
         return HEKLA_OK;
     }

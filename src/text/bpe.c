@@ -28,7 +28,8 @@ struct bpe {
     uint32_t merge_mask;
 };
 
-/* ---- spelling --------------------------------------------------------------------------------- */
+/* ---- spelling ---------------------------------------------------------------------------------
+ */
 
 /* The byte that a character stands for, -1 if none: printable Latin-1 stands for itself, the other
  * 68 bytes are U+0100.. in order. */
@@ -37,8 +38,12 @@ static int byte_of(uint32_t code)
     static const struct {
         uint16_t first, last, byte;
     } ranges[] = {
-        {0x21, 0x7e, 0x21}, {0xa1, 0xac, 0xa1}, {0xae, 0xff, 0xae}, /* themselves */
-        {0x100, 0x120, 0x00}, {0x121, 0x142, 0x7f}, {0x143, 0x143, 0xad},
+        {0x21, 0x7e, 0x21},
+        {0xa1, 0xac, 0xa1},
+        {0xae, 0xff, 0xae}, /* themselves */
+        {0x100, 0x120, 0x00},
+        {0x121, 0x142, 0x7f},
+        {0x143, 0x143, 0xad},
     };
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
         if (code >= ranges[i].first && code <= ranges[i].last)
@@ -66,7 +71,8 @@ size_t bpe_spelling(const char *text, size_t n, char *out, bool *exact)
     return n_out;
 }
 
-/* ---- merges ----------------------------------------------------------------------------------- */
+/* ---- merges -----------------------------------------------------------------------------------
+ */
 
 static struct merge *merge_slot(const struct bpe *b, uint32_t left, uint32_t right)
 {
@@ -97,8 +103,7 @@ static hekla_status read_merge(struct bpe *b, const struct gguf *g, uint32_t ran
         return fail_merge(g, rank, text, "is too long or not valid UTF-8", err);
     bool exact_left, exact_right;
     size_t left_bytes = bpe_spelling(text.data, n_left, bytes, &exact_left);
-    size_t right_bytes =
-        bpe_spelling(space + 1, n - n_left - 1, bytes + left_bytes, &exact_right);
+    size_t right_bytes = bpe_spelling(space + 1, n - n_left - 1, bytes + left_bytes, &exact_right);
     hekla_token left = vocab_find(b->vocab, bytes, left_bytes);
     hekla_token right = vocab_find(b->vocab, bytes + left_bytes, right_bytes);
     hekla_token token = vocab_find(b->vocab, bytes, left_bytes + right_bytes);
@@ -140,7 +145,8 @@ static hekla_status read_merges(struct bpe *b, const struct gguf *g, struct hekl
     return status;
 }
 
-/* ---- creation --------------------------------------------------------------------------------- */
+/* ---- creation ---------------------------------------------------------------------------------
+ */
 
 static hekla_status find_pretokenizer(struct bpe *b, const struct gguf *g, struct hekla_error *err)
 {
@@ -208,7 +214,8 @@ void bpe_destroy(struct bpe *b)
     free(b);
 }
 
-/* ---- encoding --------------------------------------------------------------------------------- */
+/* ---- encoding ---------------------------------------------------------------------------------
+ */
 
 /* Tokens of the word being merged, as a list linked through the index of their first byte. */
 struct node {
@@ -260,8 +267,8 @@ static hekla_status run_reserve(struct run *r, size_t n)
     r->heap = calloc(cap, 2 * sizeof(*r->heap));
     r->cap = r->nodes && r->heap ? cap : 0;
     return r->cap ? HEKLA_OK
-                  : hekla_fail(r->err, HEKLA_MEMORY, "no memory to encode a word of %llu bytes",
-                        (ull)n);
+                  : hekla_fail(
+                        r->err, HEKLA_MEMORY, "no memory to encode a word of %llu bytes", (ull)n);
 }
 
 /* Looks up the merge of a node with the next one and queues it. n: end of the list. */

@@ -91,8 +91,8 @@ hekla_status chat_format(const struct tokenizer *t, const struct hekla_message *
     render(&w, messages, n, add_assistant);
     char *out = malloc(w.n + 1);
     if (!out)
-        return hekla_fail(err, HEKLA_MEMORY, "no memory for a conversation of %llu bytes",
-            (ull)w.n);
+        return hekla_fail(
+            err, HEKLA_MEMORY, "no memory for a conversation of %llu bytes", (ull)w.n);
     w = (struct writer){.out = out};
     render(&w, messages, n, add_assistant);
     out[w.n] = 0;

@@ -39,15 +39,15 @@ struct vocab {
     uint8_t *type;   /* [n], enum token_type */
     uint32_t *slots; /* hash of the tokens that text can become; UINT32_MAX: free */
     uint32_t slot_mask;
-    uint32_t max_bytes;    /* of the longest in slots */
-    uint32_t *specials;    /* [n_specials] tokens matched as a whole, sorted by their bytes */
+    uint32_t max_bytes; /* of the longest in slots */
+    uint32_t *specials; /* [n_specials] tokens matched as a whole, sorted by their bytes */
     uint32_t n_specials;
     uint32_t first[257];   /* specials that begin with byte b: first[b]..first[b + 1] */
     bool any_user_defined; /* these are matched even in plain text */
 };
 
-hekla_status vocab_read(struct vocab *v, const struct gguf *g, token_spelling_fn spelling,
-    struct hekla_error *err);
+hekla_status vocab_read(
+    struct vocab *v, const struct gguf *g, token_spelling_fn spelling, struct hekla_error *err);
 void vocab_clear(struct vocab *v);
 
 static inline const char *vocab_bytes(const struct vocab *v, uint32_t token, size_t *n)

@@ -19,8 +19,7 @@
     "[\\r\\n]*|" S "*[\\r\\n]+|" TRAILING_SPACE
 #define LLAMA3 LLAMA3_LIKE("\\p{N}{1,3}")
 #define QWEN2 LLAMA3_LIKE("\\p{N}")
-#define GPT2                                                                                       \
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?" SYMBOLS "|" TRAILING_SPACE
+#define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?" SYMBOLS "|" TRAILING_SPACE
 
 static const struct pretokenizer pretokenizers[] = {
     /* name, pattern, whole_words, add_bos */

@@ -132,7 +132,8 @@ bool tokenizer_is_end(const struct tokenizer *t, hekla_token token)
     return false;
 }
 
-/* ---- encoding --------------------------------------------------------------------------------- */
+/* ---- encoding ---------------------------------------------------------------------------------
+ */
 
 /* Plain text between special tokens, which are found leftmost first, longest first. */
 static hekla_status encode_mixed(const struct tokenizer *t, const char *text, size_t n,
@@ -157,8 +158,8 @@ static hekla_status encode_mixed(const struct tokenizer *t, const char *text, si
     return bpe_encode(t->bpe, text + plain, n - plain, sink, err);
 }
 
-hekla_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
-    uint32_t flags, hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err)
+hekla_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, uint32_t flags,
+    hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err)
 {
     if (n > MAX_TEXT)
         return hekla_fail(err, HEKLA_ARGUMENT, "text of %llu bytes is too long, at most %d at once",
@@ -167,8 +168,9 @@ hekla_status tokenizer_encode(const struct tokenizer *t, const char *text, size_
         text = ""; /* may be NULL, to which nothing may be added */
     size_t bad = utf8_check(text, n);
     if (bad < n)
-        return hekla_fail(err, HEKLA_ARGUMENT, "text is not valid UTF-8: byte 0x%02x at offset %llu",
-            (unsigned char)text[bad], (ull)bad);
+        return hekla_fail(err, HEKLA_ARGUMENT,
+            "text is not valid UTF-8: byte 0x%02x at offset %llu", (unsigned char)text[bad],
+            (ull)bad);
     struct token_sink sink = {tokens, cap, 0};
     if ((flags & HEKLA_TOKENIZE_BOS) && tokenizer_add_bos(t))
         sink_add(&sink, t->bos);
@@ -183,7 +185,8 @@ hekla_status tokenizer_encode(const struct tokenizer *t, const char *text, size_
     return status;
 }
 
-/* ---- decoding --------------------------------------------------------------------------------- */
+/* ---- decoding ---------------------------------------------------------------------------------
+ */
 
 /* The bytes of a token, none for ids that do not exist and, unless `special`, for those which are
  * not text. */

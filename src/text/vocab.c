@@ -28,8 +28,7 @@ static bool is_plain(uint8_t type)
     return type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || type == TOKEN_BYTE;
 }
 
-static hekla_status read_types(
-    struct vocab *v, const struct gguf *g, struct hekla_error *err)
+static hekla_status read_types(struct vocab *v, const struct gguf *g, struct hekla_error *err)
 {
     const struct gguf_key *types;
     hekla_status status =
@@ -70,8 +69,7 @@ static hekla_status check_token(const struct gguf *g, uint32_t i, struct gguf_st
 
 /* Fills pool and begin. exact[i] tells whether a normal token's text follows the spelling. */
 static hekla_status read_strings(struct vocab *v, const struct gguf *g,
-    const struct gguf_key *tokens, token_spelling_fn spelling, bool *exact,
-    struct hekla_error *err)
+    const struct gguf_key *tokens, token_spelling_fn spelling, bool *exact, struct hekla_error *err)
 {
     uint32_t used = 0;
     for (uint32_t i = 0; i < v->n; i++) {
@@ -124,7 +122,8 @@ hekla_token vocab_find(const struct vocab *v, const char *bytes, size_t n)
     }
 }
 
-/* ---- special tokens: a sorted list, in which a prefix is a range ------------------------------ */
+/* ---- special tokens: a sorted list, in which a prefix is a range ------------------------------
+ */
 
 struct special {
     const char *bytes;
@@ -220,10 +219,11 @@ hekla_token vocab_find_special(const struct vocab *v, const char *text, size_t n
     return token != NO_TOKEN && v->begin[token + 1] - v->begin[token] == n ? token : NO_TOKEN;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
-static hekla_status vocab_alloc(struct vocab *v, const struct gguf *g,
-    const struct gguf_key *tokens, struct hekla_error *err)
+static hekla_status vocab_alloc(
+    struct vocab *v, const struct gguf *g, const struct gguf_key *tokens, struct hekla_error *err)
 {
     if (tokens->n == 0 || tokens->n > MAX_VOCAB)
         return hekla_fail(err, HEKLA_FORMAT, "%s: has %llu tokens, expected 1..%d", gguf_name(g),
@@ -248,8 +248,8 @@ static hekla_status vocab_alloc(struct vocab *v, const struct gguf *g,
     return HEKLA_OK;
 }
 
-hekla_status vocab_read(struct vocab *v, const struct gguf *g, token_spelling_fn spelling,
-    struct hekla_error *err)
+hekla_status vocab_read(
+    struct vocab *v, const struct gguf *g, token_spelling_fn spelling, struct hekla_error *err)
 {
     const struct gguf_key *tokens;
     hekla_status status =

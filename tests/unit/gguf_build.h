@@ -113,8 +113,16 @@ static inline bool test_type_bytes(uint32_t type, uint64_t row, uint64_t n_rows,
     static const struct {
         uint32_t type, block, bytes;
     } types[] = {
-        {0, 1, 4}, {1, 1, 2}, {2, 32, 18}, {8, 32, 34}, {10, 256, 84}, {11, 256, 110},
-        {12, 256, 144}, {13, 256, 176}, {14, 256, 210}, {30, 1, 2},
+        {0, 1, 4},
+        {1, 1, 2},
+        {2, 32, 18},
+        {8, 32, 34},
+        {10, 256, 84},
+        {11, 256, 110},
+        {12, 256, 144},
+        {13, 256, 176},
+        {14, 256, 210},
+        {30, 1, 2},
     };
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (types[i].type == type && row % types[i].block == 0) {

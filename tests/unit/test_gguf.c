@@ -204,7 +204,9 @@ static void truncated_everywhere(void **state)
         build_bytes(&cut, full.data, n);
         /* Damage to the magic is found first, all else is about a missing end. */
         expect_refused(&cut, HEKLA_FORMAT,
-            n == 0 ? "is empty" : n < 4 ? "not a GGUF file" : "truncated");
+            n == 0  ? "is empty"
+            : n < 4 ? "not a GGUF file"
+                    : "truncated");
     }
     build_free(&full);
 }
@@ -314,8 +316,8 @@ static void bad_alignment(void **state)
     expect_refused(&b, HEKLA_FORMAT, "key general.alignment is a string");
 }
 
-static void refuse_tensor(uint32_t n_dims, const uint64_t *dims, uint32_t type, uint64_t offset,
-    const char *says)
+static void refuse_tensor(
+    uint32_t n_dims, const uint64_t *dims, uint32_t type, uint64_t offset, const char *says)
 {
     struct build b = {0};
     build_header(&b, 3, 1, 0);
@@ -338,7 +340,8 @@ static void bad_tensors(void **state)
     refuse_tensor(3, wide, F32, 0, "in dimension 1");
     refuse_tensor(2, huge, F32, 0, "in dimension 0");
     refuse_tensor(1, big, F32, 0, "truncated: tensor blk.3.up needs bytes");
-    refuse_tensor(1, row, F32, 0, "truncated: tensor blk.3.up needs bytes 64..576, the file has 320");
+    refuse_tensor(
+        1, row, F32, 0, "truncated: tensor blk.3.up needs bytes 64..576, the file has 320");
     refuse_tensor(1, dims_64x2, F32, 8, "has offset 8, expected a multiple of the alignment 32");
     refuse_tensor(1, dims_64x2, F32, 32, "truncated: tensor blk.3.up needs");
     refuse_tensor(1, dims_64x2, F32, UINT64_MAX - 31, "truncated: tensor blk.3.up needs");
@@ -390,7 +393,8 @@ static void many_keys(void **state)
     build_free(&b);
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------------------------
+ */
 
 struct folder {
     char path[64];

@@ -38,10 +38,22 @@ static void invalid_sequences(void **state)
         const char *bytes;
         int result;
     } cases[] = {
-        {"\x80", -1}, {"\xbf", -1}, {"\xc0\x80", -1}, {"\xc1\xbf", -1}, {"\xf5\x80\x80\x80", -1},
-        {"\xff", -1}, {"\xc2\x41", -1}, {"\xe0\x9f\x80", -1}, {"\xed\xa0\x80", -1},
-        {"\xf0\x8f\x80\x80", -1}, {"\xf4\x90\x80\x80", -1}, {"\xe2\x82\x41", -2},
-        {"\xf0\x9f\x41", -2}, {"\xf0\x9f\x98\x41", -3}, {"\xe2\x82", 0}, {"\xf0\x9f\x98", 0},
+        {"\x80", -1},
+        {"\xbf", -1},
+        {"\xc0\x80", -1},
+        {"\xc1\xbf", -1},
+        {"\xf5\x80\x80\x80", -1},
+        {"\xff", -1},
+        {"\xc2\x41", -1},
+        {"\xe0\x9f\x80", -1},
+        {"\xed\xa0\x80", -1},
+        {"\xf0\x8f\x80\x80", -1},
+        {"\xf4\x90\x80\x80", -1},
+        {"\xe2\x82\x41", -2},
+        {"\xf0\x9f\x41", -2},
+        {"\xf0\x9f\x98\x41", -3},
+        {"\xe2\x82", 0},
+        {"\xf0\x9f\x98", 0},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint32_t code;
@@ -122,8 +134,8 @@ static void labels(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_code_point), cmocka_unit_test(invalid_sequences),
-        cmocka_unit_test(all_short_strings), cmocka_unit_test(trimming), cmocka_unit_test(labels)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_code_point),
+        cmocka_unit_test(invalid_sequences), cmocka_unit_test(all_short_strings),
+        cmocka_unit_test(trimming), cmocka_unit_test(labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,8 @@ struct vocab_spec {
         const char *text;
         uint32_t type;
     } extra[8];
-    int leave_out;       /* a byte whose token becomes another; 0: none */
-    uint32_t bos;        /* 0: no key */
+    int leave_out; /* a byte whose token becomes another; 0: none */
+    uint32_t bos;  /* 0: no key */
     bool no_types;
     uint32_t extra_types; /* entries more than there are tokens */
 };
@@ -44,8 +44,7 @@ static inline struct build build_vocab(const struct vocab_spec *spec)
         n_extra++;
     const char *pre = spec->pre ? spec->pre : "llama-bpe";
     uint32_t n = 256 + n_tokens + n_extra;
-    build_header(
-        &b, 3, 0, 3u + (pre[0] != 0) + (spec->bos != 0) + !spec->no_types);
+    build_header(&b, 3, 0, 3u + (pre[0] != 0) + (spec->bos != 0) + !spec->no_types);
     build_key_text(&b, "tokenizer.ggml.model", spec->model ? spec->model : "gpt2");
     if (pre[0])
         build_key_text(&b, "tokenizer.ggml.pre", pre);
@@ -62,11 +61,10 @@ static inline struct build build_vocab(const struct vocab_spec *spec)
     for (uint32_t i = 0; i < n_extra; i++)
         build_text(&b, spec->extra[i].text);
     if (!spec->no_types) {
-        build_key_array(
-            &b, "tokenizer.ggml.token_type", GGUF_I32, (uint64_t)n + spec->extra_types);
+        build_key_array(&b, "tokenizer.ggml.token_type", GGUF_I32, (uint64_t)n + spec->extra_types);
         for (uint32_t i = 0; i < n + spec->extra_types; i++)
-            build_int(&b, i < 256 + n_tokens || i >= n ? 1 : spec->extra[i - 256 - n_tokens].type,
-                4);
+            build_int(
+                &b, i < 256 + n_tokens || i >= n ? 1 : spec->extra[i - 256 - n_tokens].type, 4);
     }
     build_key_array(&b, "tokenizer.ggml.merges", GGUF_STRING, n_merges);
     for (uint32_t i = 0; i < n_merges; i++)
