@@ -22,23 +22,24 @@ static bool has_extension(VkPhysicalDevice physical, const char *name)
     return found;
 }
 
-/* Where the driver says that the instruction is not the hardware's own, shifts are faster. */
-static bool has_fast_int_dot(VkPhysicalDevice physical)
+/* 2 where the driver says that the instruction is the hardware's own: else shifts are faster. */
+static uint64_t query_int_dot(VkPhysicalDevice physical)
 {
     VkPhysicalDeviceShaderIntegerDotProductFeatures feature = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
     VkPhysicalDeviceShaderIntegerDotProductProperties property = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES};
     if (!has_extension(physical, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
-        return false;
+        return 0;
     vkGetPhysicalDeviceFeatures2(
         physical, &(VkPhysicalDeviceFeatures2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &feature});
     vkGetPhysicalDeviceProperties2(
         physical, &(VkPhysicalDeviceProperties2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &property});
-    return feature.shaderIntegerDotProduct &&
-           property.integerDotProduct4x8BitPackedSignedAccelerated;
+    if (!feature.shaderIntegerDotProduct)
+        return 0;
+    return property.integerDotProduct4x8BitPackedSignedAccelerated ? 2 : 1;
 }
 
 void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out)
@@ -52,7 +53,7 @@ void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out)
     bool cpu = p.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
     bool integrated = p.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
     *out = (struct gpu_caps){
-        .int_dot = has_fast_int_dot(physical),
+        .int_dot = query_int_dot(physical),
         .row_threads = cpu,
         .max_invocations = l->maxComputeWorkGroupInvocations,
         .max_shared = l->maxComputeSharedMemorySize,

@@ -6,7 +6,7 @@
 
 /* field, meaning. */
 #define GPU_CAPS_LIST(X)                                                                           \
-    X(int_dot, "accelerated packed 4x8-bit integer dot product")                                   \
+    X(int_dot, "packed 4x8-bit integer dot product: 1 available, 2 accelerated")                   \
     X(row_threads, "1: one invocation a row is fastest (processors that are not GPUs)")            \
     X(max_invocations, "invocations of a workgroup")                                               \
     X(max_shared, "bytes of shared memory of a workgroup")                                         \

@@ -9,7 +9,8 @@
 
 static enum kernel choose_variant(const struct op_list *list, int quant)
 {
-    return kernel_usable(K_matvec_dot, quant, list->caps) ? K_matvec_dot : K_matvec;
+    bool fast = list->caps->int_dot == 2;
+    return fast && kernel_usable(K_matvec_dot, quant, list->caps) ? K_matvec_dot : K_matvec;
 }
 
 static void choose_shape(const struct op_list *list, struct op *op, uint32_t n_cols)
