@@ -29,11 +29,12 @@ const char *quant_file_type_name(uint32_t file_id)
 
 const char *quant_supported(void)
 {
-    return ""
-#define QUANT(name, cls, label, ...) label " "
+    static const char all[] = ""
+#define QUANT(name, cls, label, ...) " " label
 #include "quant/quants.def"
 #undef QUANT
         ;
+    return all + 1;
 }
 
 bool quant_file_bytes(uint32_t file_id, uint64_t row, uint64_t n_rows, uint64_t *bytes)
