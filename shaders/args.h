@@ -21,7 +21,7 @@
 #endif
 
 #define MAX_LANES 32u
-#define ATTN_CHUNK 128u  /* positions whose scores share one maximum */
+#define ATTN_CHUNK 128u /* positions whose scores share one maximum */
 #define MAX_HEAD_DIM 256u
 #define K_TILE 32u       /* positions interleaved in the K cache */
 #define RING_SIZE 256u   /* sampled tokens kept for the host */
@@ -40,10 +40,10 @@
  * it: the device can run several tokens ahead of the host. */
 STRUCT(step_args)
 {
-    U32 n_tokens; /* evaluated now: history[pos .. pos + n_tokens) */
-    U32 pos;      /* position of the first of them */
+    U32 n_tokens;                     /* evaluated now: history[pos .. pos + n_tokens) */
+    U32 pos;                          /* position of the first of them */
     U32 chunks_x, chunks_y, chunks_z; /* workgroups of split attention (indirect dispatch) */
-    U32 count;    /* tokens sampled so far: index into the ring */
+    U32 count;                        /* tokens sampled so far: index into the ring */
     U32 n_vocab;
     U32 seed_lo, seed_hi;
     F32 inv_temp; /* 0: greedy */
@@ -51,14 +51,14 @@ STRUCT(step_args)
     F32 top_p;    /* 1: off */
     F32 min_p;    /* 0: off */
     F32 repeat, repeat_inv, presence, frequency;
-    U32 last_n;   /* 0: no penalties */
+    U32 last_n; /* 0: no penalties */
 };
 
 /* How a vector of n_blocks blocks is spread over the virtual lanes. */
 #define ROW_ARGS U32 n_blocks, steps, lanes;
 
-#define MATVEC_BIAS 1u     /* add bias[row] */
-#define MATVEC_ADD 2u      /* add to what y holds */
+#define MATVEC_BIAS 1u /* add bias[row] */
+#define MATVEC_ADD 2u  /* add to what y holds */
 STRUCT(matvec_args)
 {
     ROW_ARGS
@@ -77,7 +77,7 @@ STRUCT(embed_args)
     U32 y_stride;
 };
 
-#define RMSNORM_LAST 1u    /* only the newest token's row, written to row 0 */
+#define RMSNORM_LAST 1u /* only the newest token's row, written to row 0 */
 STRUCT(rmsnorm_args)
 {
     ROW_ARGS
@@ -95,9 +95,9 @@ STRUCT(quantize_args)
 STRUCT(rope_kv_args)
 {
     U32 n_head, n_head_kv, head_dim, n_rot;
-    U32 stride;             /* floats from token to token */
-    U32 k_first, v_first;   /* elements of the first K and V value; Q begins at 0 */
-    U32 n_ctx;              /* positions in the cache, a multiple of K_TILE */
+    U32 stride;           /* floats from token to token */
+    U32 k_first, v_first; /* elements of the first K and V value; Q begins at 0 */
+    U32 n_ctx;            /* positions in the cache, a multiple of K_TILE */
 };
 
 STRUCT(attention_args)

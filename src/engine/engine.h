@@ -45,8 +45,8 @@ struct hekla_session {
 };
 
 /* memory.c: sizes the context, places and allocates everything a session needs. */
-hekla_status session_allocate(struct hekla_session *s, const struct hekla_session_options *options,
-    struct hekla_error *err);
+hekla_status session_allocate(
+    struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err);
 /* session.c */
 void session_init_list(const struct hekla_session *s, struct op_list *list, uint32_t n_tokens);
 hekla_status session_run(struct hekla_session *s, struct plan *plan, struct hekla_error *err);

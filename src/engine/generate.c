@@ -11,8 +11,8 @@
 
 struct run {
     struct hekla_session *s;
-    uint32_t first;      /* position of the first generated token */
-    uint32_t limit;      /* tokens at most */
+    uint32_t first; /* position of the first generated token */
+    uint32_t limit; /* tokens at most */
     uint32_t submitted, received, ahead;
     uint64_t tickets[RING_SIZE];
 };
@@ -106,7 +106,8 @@ static hekla_status receive(struct run *r, hekla_token *token, struct hekla_erro
         return status;
     *token = (hekla_token)((const uint32_t *)s->ring.host)[i % RING_SIZE];
     if ((uint32_t)*token >= s->model->m.params.n_vocab)
-        return hekla_fail(err, HEKLA_DEVICE, "%s sampled token %d of %u: its results cannot be used",
+        return hekla_fail(err, HEKLA_DEVICE,
+            "%s sampled token %d of %u: its results cannot be used",
             gpu_device_name(s->model->m.dev), *token, s->model->m.params.n_vocab);
     if (r->first + i < s->n_ctx)
         s->tokens[r->first + i] = *token;
@@ -168,8 +169,7 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
     }
     /* What was submitted ahead is waited for and forgotten. */
     if (r.submitted > r.received && status == HEKLA_OK)
-        status = gpu_wait(
-            s->model->m.dev, r.tickets[(r.submitted - 1) % RING_SIZE], err);
+        status = gpu_wait(s->model->m.dev, r.tickets[(r.submitted - 1) % RING_SIZE], err);
     if (r.submitted > r.received || status != HEKLA_OK)
         s->logits = LOGITS_NONE;
     else if (r.received > 1 && !s->all_logits)

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define DEFAULT_BATCH 512u
-#define ALL_LOGITS_BYTES (64ull << 20) /* rows kept at once when every position's logits are wanted */
+#define ALL_LOGITS_BYTES                                                                           \
+    (64ull << 20) /* rows kept at once when every position's logits are wanted */
 
 static uint32_t round_up(uint32_t n, uint32_t unit)
 {
@@ -23,15 +24,14 @@ static uint64_t kv_bytes(const struct hekla_session *s, uint64_t n_ctx)
 static uint64_t most_positions(const struct hekla_session *s, uint64_t bytes)
 {
     const struct gpu_caps *caps = gpu_device_caps(s->model->m.dev);
-    uint64_t one = kv_bytes(s, 1), range = caps->max_range < caps->max_slab ? caps->max_range
-                                                                            : caps->max_slab;
+    uint64_t one = kv_bytes(s, 1),
+             range = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
     uint64_t by_binding = range / one, by_memory = bytes / (2 * one * s->model->m.params.n_layer);
     uint64_t n = by_binding < by_memory ? by_binding : by_memory;
     return n / K_TILE * K_TILE;
 }
 
-static hekla_status choose_context(
-    struct hekla_session *s, uint32_t asked, struct hekla_error *err)
+static hekla_status choose_context(struct hekla_session *s, uint32_t asked, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
     /* A margin for scratch memory, the driver and everybody else. */
@@ -136,8 +136,8 @@ static hekla_status create_host_buffers(struct hekla_session *s, struct hekla_er
     hekla_status status = gpu_buffer_create(
         dev, &s->step, sizeof(struct step_args), GPU_MEMORY_STEP, "the step buffer", err);
     if (status == HEKLA_OK)
-        status = gpu_buffer_create(
-            dev, &s->history, ((uint64_t)s->n_ctx + 1) * 4, GPU_MEMORY_STEP, "the token history", err);
+        status = gpu_buffer_create(dev, &s->history, ((uint64_t)s->n_ctx + 1) * 4, GPU_MEMORY_STEP,
+            "the token history", err);
     if (status == HEKLA_OK)
         status = gpu_buffer_create(
             dev, &s->ring, RING_SIZE * 4, GPU_MEMORY_READBACK, "the token ring", err);
@@ -150,8 +150,8 @@ static hekla_status create_host_buffers(struct hekla_session *s, struct hekla_er
     return status;
 }
 
-hekla_status session_allocate(struct hekla_session *s, const struct hekla_session_options *options,
-    struct hekla_error *err)
+hekla_status session_allocate(
+    struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
     bool f32_weights = s->model->m.weights.layers[0].q.quant == QT_f32;
@@ -168,7 +168,8 @@ hekla_status session_allocate(struct hekla_session *s, const struct hekla_sessio
     for (uint32_t i = 0, size = 1; i < STEP_SIZES; i++, size *= 8)
         s->sizes[i] = i + 1 < STEP_SIZES && size < s->n_batch ? size : s->n_batch;
     status = model_store_create(&s->memory, s->model->m.dev,
-        "not enough memory for the KV cache and working memory (a smaller context, -c, may do)", err);
+        "not enough memory for the KV cache and working memory (a smaller context, -c, may do)",
+        err);
     if (status == HEKLA_OK)
         status = reserve_all(s, err);
     if (status == HEKLA_OK)

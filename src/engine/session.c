@@ -100,8 +100,7 @@ static hekla_status find_eval_plan(struct hekla_session *s, uint32_t i, enum arc
         s->model->arch->build(&s->model->m, &s->scratch, logits, &list);
         if (logits != ARCH_LOGITS_NONE)
             session_append_fetch(s, &list, logits == ARCH_LOGITS_ALL ? s->sizes[i] : 1);
-        status = plan_create(
-            &s->eval[i][logits], s->model->m.dev, s->model->pipelines, &list, err);
+        status = plan_create(&s->eval[i][logits], s->model->m.dev, s->model->pipelines, &list, err);
     }
     *out = s->eval[i][logits];
     return status;
@@ -118,8 +117,8 @@ static void report_logits(struct hekla_session *s, uint32_t n)
         memcpy(rows, rows + (size_t)(n - 1) * stride, (size_t)n_vocab * 4);
 }
 
-static hekla_status eval_step(
-    struct hekla_session *s, const hekla_token *tokens, uint32_t n, bool last, struct hekla_error *err)
+static hekla_status eval_step(struct hekla_session *s, const hekla_token *tokens, uint32_t n,
+    bool last, struct hekla_error *err)
 {
     enum arch_logits logits = s->all_logits ? ARCH_LOGITS_ALL
                               : last        ? ARCH_LOGITS_LAST
@@ -160,8 +159,8 @@ hekla_status hekla_session_eval(
             s->pos);
     for (size_t i = 0; i < n; i++)
         if (tokens[i] < 0 || (uint32_t)tokens[i] >= s->model->m.params.n_vocab)
-            return hekla_fail(err, HEKLA_ARGUMENT, "token %zu is %d, expected 0 to %u", i, tokens[i],
-                s->model->m.params.n_vocab - 1);
+            return hekla_fail(err, HEKLA_ARGUMENT, "token %zu is %d, expected 0 to %u", i,
+                tokens[i], s->model->m.params.n_vocab - 1);
     double start = engine_now();
     hekla_status status = HEKLA_OK;
     for (size_t done = 0; done < n && status == HEKLA_OK;) {
@@ -177,13 +176,14 @@ hekla_status hekla_session_eval(
     return status;
 }
 
-hekla_status hekla_session_sync(hekla_session *s, const hekla_token *tokens, size_t n,
-    size_t *reused, struct hekla_error *err)
+hekla_status hekla_session_sync(
+    hekla_session *s, const hekla_token *tokens, size_t n, size_t *reused, struct hekla_error *err)
 {
     size_t same = 0;
     hekla_error_clear(err);
     if (n > s->n_ctx)
-        return hekla_fail(err, HEKLA_ARGUMENT, "%zu tokens do not fit in a context of %u", n, s->n_ctx);
+        return hekla_fail(
+            err, HEKLA_ARGUMENT, "%zu tokens do not fit in a context of %u", n, s->n_ctx);
     while (same < n && same < s->pos && s->tokens[same] == tokens[same])
         same++;
     if (same == n && n)

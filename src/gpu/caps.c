@@ -94,9 +94,9 @@ hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct h
             return hekla_fail(err, HEKLA_ARGUMENT,
                 "capabilities \"%.80s\": expected NAME=NUMBER:... with NAME one of"
 #define X(field, text) " " #field
-                    GPU_CAPS_LIST(X)
+                GPU_CAPS_LIST(X)
 #undef X
-                        ,
+                    ,
                 text);
         char *end;
         unsigned long long value = strtoull(p + n + 1, &end, 10);

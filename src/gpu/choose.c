@@ -33,7 +33,8 @@ static uint64_t largest_local_heap(VkPhysicalDevice physical)
     uint64_t best = 0;
     vkGetPhysicalDeviceMemoryProperties(physical, &m);
     for (uint32_t i = 0; i < m.memoryHeapCount; i++)
-        if (m.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT && m.memoryHeaps[i].size > best)
+        if (m.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT &&
+            m.memoryHeaps[i].size > best)
             best = m.memoryHeaps[i].size;
     return best;
 }
@@ -70,7 +71,8 @@ void gpu_describe(VkPhysicalDevice physical, uint32_t index, struct hekla_device
     vkGetPhysicalDeviceProperties2(
         physical, &(VkPhysicalDeviceProperties2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &driver});
-    snprintf(out->driver, sizeof(out->driver), "%.120s %.120s", driver.driverName, driver.driverInfo);
+    snprintf(
+        out->driver, sizeof(out->driver), "%.120s %.120s", driver.driverName, driver.driverInfo);
     if (!has_compute(physical)) {
         out->usable = false;
         snprintf(out->why_not, sizeof(out->why_not), "it has no compute queue");
@@ -80,8 +82,10 @@ void gpu_describe(VkPhysicalDevice physical, uint32_t index, struct hekla_device
 /* The fastest kind first; of one kind, the one with most memory. */
 static int find_best(const struct hekla_device_info *list, uint32_t n)
 {
-    static const int rank[] = {
-        [HEKLA_GPU_DISCRETE] = 3, [HEKLA_GPU_INTEGRATED] = 2, [HEKLA_GPU_OTHER] = 1, [HEKLA_CPU] = 0};
+    static const int rank[] = {[HEKLA_GPU_DISCRETE] = 3,
+        [HEKLA_GPU_INTEGRATED] = 2,
+        [HEKLA_GPU_OTHER] = 1,
+        [HEKLA_CPU] = 0};
     int best = -1;
     for (uint32_t i = 0; i < n; i++) {
         if (!list[i].usable)
@@ -128,11 +132,12 @@ hekla_status gpu_choose(
             which, names, n ? " and " : "");
     }
     if (found < 0 && n)
-        return hekla_fail(err, HEKLA_NO_DEVICE, "no usable device: %s: %s", list[0].name,
-            list[0].why_not);
+        return hekla_fail(
+            err, HEKLA_NO_DEVICE, "no usable device: %s: %s", list[0].name, list[0].why_not);
     if (found < 0)
         return hekla_fail(err, HEKLA_NO_DEVICE,
-            "Vulkan is installed but shows no device: install your GPU's driver (Debian and Ubuntu: "
+            "Vulkan is installed but shows no device: install your GPU's driver (Debian and "
+            "Ubuntu: "
             "mesa-vulkan-drivers), or use the slow CPU reference with --device ref");
     if (!list[found].usable)
         return hekla_fail(err, HEKLA_NO_DEVICE, "device %s (%s) cannot be used: %s", list[found].id,

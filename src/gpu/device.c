@@ -69,7 +69,8 @@ fail:
     return err ? err->code : HEKLA_DEVICE;
 }
 
-/* All kernels with n buffers share a layout: bindings 0 .. n - 1, and push constants of fixed size. */
+/* All kernels with n buffers share a layout: bindings 0 .. n - 1, and push constants of fixed size.
+ */
 static hekla_status create_layouts(struct gpu_device *dev, struct hekla_error *err)
 {
     for (uint32_t n = 1; n <= GPU_MAX_BUFFERS; n++) {
@@ -86,8 +87,7 @@ static hekla_status create_layouts(struct gpu_device *dev, struct hekla_error *e
                 .pBindings = bindings},
             NULL, &dev->set_layouts[n]));
         VK_TRY(dev->vk.vkCreatePipelineLayout(dev->handle,
-            &(VkPipelineLayoutCreateInfo){
-                .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+            &(VkPipelineLayoutCreateInfo){.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                 .setLayoutCount = 1,
                 .pSetLayouts = &dev->set_layouts[n],
                 .pushConstantRangeCount = 1,
@@ -100,8 +100,8 @@ fail:
     return HEKLA_DEVICE;
 }
 
-static hekla_status open_vulkan(struct gpu_device *dev, const char *which, const char *caps,
-    struct hekla_error *err)
+static hekla_status open_vulkan(
+    struct gpu_device *dev, const char *which, const char *caps, struct hekla_error *err)
 {
     hekla_status status = gpu_instance_create(&dev->instance, err);
     if (status == HEKLA_OK)

@@ -54,8 +54,7 @@ hekla_status gpu_choose(
 /* caps.c */
 void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out);
 void gpu_caps_reference(struct gpu_caps *out);
-hekla_status gpu_caps_override(
-    struct gpu_caps *caps, const char *text, struct hekla_error *err);
+hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct hekla_error *err);
 /* memory.c: bytes of host memory that can still be used. */
 uint64_t gpu_host_memory_available(void);
 

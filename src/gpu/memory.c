@@ -29,7 +29,8 @@ static uint32_t largest_local_heap(const struct gpu_device *dev)
     uint32_t best = 0;
     uint64_t size = 0;
     for (uint32_t i = 0; i < m->memoryHeapCount; i++)
-        if (m->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT && m->memoryHeaps[i].size > size) {
+        if (m->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT &&
+            m->memoryHeaps[i].size > size) {
             best = i;
             size = m->memoryHeaps[i].size;
         }
@@ -113,16 +114,17 @@ hekla_status gpu_buffer_create(struct gpu_device *dev, struct gpu_buffer *out, u
             best = rate_type(dev, i, kind);
             type = i;
         }
-    VkResult result = best ? dev->vk.vkAllocateMemory(dev->handle,
-                                 &(VkMemoryAllocateInfo){
-                                     .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                                     .allocationSize = req.size,
-                                     .memoryTypeIndex = type},
-                                 NULL, (VkDeviceMemory *)&out->memory)
-                           : VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    VkResult result =
+        best ? dev->vk.vkAllocateMemory(dev->handle,
+                   &(VkMemoryAllocateInfo){.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                       .allocationSize = req.size,
+                       .memoryTypeIndex = type},
+                   NULL, (VkDeviceMemory *)&out->memory)
+             : VK_ERROR_OUT_OF_DEVICE_MEMORY;
     if (result != VK_SUCCESS) {
-        hekla_fail(err, HEKLA_MEMORY, "not enough device memory for %s: %llu MiB needed, %llu available",
-            name, (unsigned long long)(size + 0xfffff) >> 20,
+        hekla_fail(err, HEKLA_MEMORY,
+            "not enough device memory for %s: %llu MiB needed, %llu available", name,
+            (unsigned long long)(size + 0xfffff) >> 20,
             (unsigned long long)gpu_memory_available(dev) >> 20);
         goto fail;
     }

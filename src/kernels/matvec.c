@@ -59,9 +59,9 @@ static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,
 void op_matvec(struct op_list *list, struct rows y, uint32_t y_first, const struct matrix *w,
     const struct matvec_input *x, struct gpu_view bias, bool add, uint32_t n_cols)
 {
-    assert(w->layout.n_blocks ==
-           (quant_types[w->quant].class == QUANT_CLASS_INT ? x->q8.layout.n_blocks
-                                                           : (x->f32.n + 31) / 32));
+    assert(w->layout.n_blocks == (quant_types[w->quant].class == QUANT_CLASS_INT
+                                         ? x->q8.layout.n_blocks
+                                         : (x->f32.n + 31) / 32));
     for (uint32_t i = 0; i < w->n_shards; i++)
         append_shard(list, y, y_first, w, &w->shards[i], x, bias, add, n_cols);
 }

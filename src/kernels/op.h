@@ -28,7 +28,7 @@ struct op_list {
     uint32_t n_tokens;       /* most tokens of a step: sizes the grids */
     struct op *ops;
     uint32_t n, capacity;
-    bool out_of_memory;      /* checked once, when the list is complete */
+    bool out_of_memory; /* checked once, when the list is complete */
 };
 
 void op_list_free(struct op_list *list);

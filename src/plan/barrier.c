@@ -1,5 +1,5 @@
-/* Hazards, decided in this one place: an op needs a barrier if it touches memory that an op since the
- * last barrier wrote, or writes memory that one read. */
+/* Hazards, decided in this one place: an op needs a barrier if it touches memory that an op since
+ * the last barrier wrote, or writes memory that one read. */
 #include "plan/plan.h"
 
 static bool overlap(const struct gpu_view *a, const struct gpu_view *b)
