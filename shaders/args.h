@@ -30,11 +30,12 @@
 
 /* Specialization constants, the same ids in every kernel. */
 #define SPEC_SIZE_X 0 /* invocations that share a row */
-#define SPEC_SIZE_Y 1 /* rows per workgroup */
+#define SPEC_SIZE_Y 1 /* groups of rows per workgroup */
 #define SPEC_COLS 2   /* tokens per workgroup */
 #define SPEC_KV_F16 3 /* 1: the KV cache holds packed halves, 0: f32 */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
-#define SPEC_COUNT 5
+#define SPEC_ROWS 5 /* rows of a group: an invocation works on all of them */
+#define SPEC_COUNT 6
 
 /* Per-token values, on the device, so that recorded commands can be replayed. The sampler advances
  * it: the device can run several tokens ahead of the host. */
