@@ -57,6 +57,7 @@ static hekla_status record_plans(struct hekla_session *s, struct hekla_error *er
 static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
 {
     bool greedy = !(p->temperature > 0);
+    float warm = p->temperature > 1e-6f ? p->temperature : 1e-6f; /* 1 / warm stays finite */
     float repeat = p->repeat_penalty > 0 ? p->repeat_penalty : 1.0f;
     bool penalties = repeat != 1.0f || p->presence_penalty != 0 || p->frequency_penalty != 0;
     *(struct step_args *)s->step.host = (struct step_args){
@@ -67,7 +68,7 @@ static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
         .n_vocab = s->model->m.params.n_vocab,
         .seed_lo = (uint32_t)p->seed,
         .seed_hi = (uint32_t)(p->seed >> 32),
-        .inv_temp = greedy ? 0.0f : 1.0f / p->temperature,
+        .inv_temp = greedy ? 0.0f : 1.0f / warm,
         .top_k = p->top_k,
         .top_p = p->top_p > 0 && p->top_p < 1 ? p->top_p : 1.0f,
         .min_p = p->min_p > 0 ? (p->min_p < 1 ? p->min_p : 1.0f) : 0.0f,

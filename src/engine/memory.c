@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define DEFAULT_BATCH 512u
+#define MOST_BATCH 8192u /* grids have a workgroup a token, and 65535 is all a device must offer */
 #define ALL_LOGITS_BYTES                                                                           \
     (64ull << 20) /* rows kept at once when every position's logits are wanted */
 
@@ -162,6 +163,7 @@ hekla_status session_allocate(
         return status;
     s->n_batch = options->n_batch ? options->n_batch : DEFAULT_BATCH;
     s->n_batch = s->n_batch < s->n_ctx ? s->n_batch : s->n_ctx;
+    s->n_batch = s->n_batch < MOST_BATCH ? s->n_batch : MOST_BATCH;
     uint64_t rows = ALL_LOGITS_BYTES / ((uint64_t)p->n_vocab * 4 + 128);
     if (s->all_logits && s->n_batch > rows)
         s->n_batch = rows ? (uint32_t)rows : 1;
