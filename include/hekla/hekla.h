@@ -67,15 +67,21 @@ HEKLA_API const char *hekla_status_text(hekla_status status);
 
 enum hekla_device_type { HEKLA_GPU_DISCRETE, HEKLA_GPU_INTEGRATED, HEKLA_GPU_OTHER, HEKLA_CPU };
 
+/* `device` in the model options accepts id, uuid, pci, or a part of the name. */
 struct hekla_device_info {
-    char id[8]; /* what `device` in the model options accepts: "0", "1", ... or "ref" */
+    char id[8];   /* "0", "1", ...: position in the driver's list, which may change; or "ref" */
+    char uuid[9]; /* the device's UUID folded (xor) to 8 hex digits; stable */
+    char pci[16]; /* PCI address "0000:03:00.0", stable; empty where the driver does not tell */
     char name[256];
     char driver[256]; /* driver name and version */
     enum hekla_device_type type;
-    uint64_t memory_bytes; /* size of the largest device-local heap */
-    bool usable;           /* false: see why_not */
-    bool chosen;           /* what a model is opened on when no device is named */
-    char why_not[128];
+    uint64_t memory_bytes;      /* size of the largest device-local heap */
+    uint64_t memory_free_bytes; /* what can be allocated now, where the driver tells */
+    uint32_t subgroup_size, subgroup_min, subgroup_max;
+    char paths[512]; /* optional features that faster kernels can use, comma-separated */
+    bool usable;
+    bool chosen;   /* what a model is opened on when no device is named */
+    char why[128]; /* why it is or is not usable, or chosen */
 };
 
 /* Lists Vulkan devices, best first order not implied, then the CPU reference ("ref": plain C, slow,
@@ -102,6 +108,7 @@ struct hekla_model_info {
     char architecture[64];
     char type_name[32]; /* the commonest weight type, such as "Q4_K" */
     char device[256];
+    bool device_is_cpu; /* software Vulkan or the reference: slow */
     uint64_t n_params;
     uint64_t file_bytes;   /* tensor data in the file(s) */
     uint64_t device_bytes; /* weights as stored on the device */

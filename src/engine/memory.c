@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define DEFAULT_BATCH 512u
-#define MOST_BATCH 8192u /* grids have a workgroup a token, and 65535 is all a device must offer */
+#define MOST_BATCH 8192u /* grids have a workgroup a token, and 65535 is all a device must offer   \
+                          */
 #define ALL_LOGITS_BYTES                                                                           \
     (64ull << 20) /* rows kept at once when every position's logits are wanted */
 

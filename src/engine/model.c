@@ -109,6 +109,7 @@ static hekla_status open_weights(struct hekla_model *model,
     model->info.device_bytes = model->m.device_bytes;
     model->info.decode_bytes = model_decode_bytes(&model->m);
     snprintf(model->info.device, sizeof(model->info.device), "%s", gpu_device_name(model->m.dev));
+    model->info.device_is_cpu = gpu_device_is_cpu(model->m.dev);
     return HEKLA_OK;
 }
 

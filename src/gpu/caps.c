@@ -9,7 +9,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static bool has_extension(VkPhysicalDevice physical, const char *name)
+bool gpu_has_extension(VkPhysicalDevice physical, const char *name)
 {
     uint32_t n = 0;
     bool found = false;
@@ -29,7 +29,7 @@ static uint64_t query_int_dot(VkPhysicalDevice physical)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
     VkPhysicalDeviceShaderIntegerDotProductProperties property = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES};
-    if (!has_extension(physical, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
+    if (!gpu_has_extension(physical, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
         return 0;
     vkGetPhysicalDeviceFeatures2(
         physical, &(VkPhysicalDeviceFeatures2){

@@ -28,6 +28,7 @@ void gpu_device_close(struct gpu_device *dev);
 
 bool gpu_device_is_ref(const struct gpu_device *dev);
 const char *gpu_device_name(const struct gpu_device *dev);
+bool gpu_device_is_cpu(const struct gpu_device *dev); /* also the reference */
 const struct gpu_caps *gpu_device_caps(const struct gpu_device *dev);
 /* Counts since the device was opened; read by tests and statistics. */
 struct gpu_counters gpu_device_counters(const struct gpu_device *dev);
