@@ -34,7 +34,7 @@
 #define SPEC_COLS 2   /* tokens per workgroup */
 #define SPEC_KV_F16 3 /* 1: the KV cache holds packed halves, 0: f32 */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
-#define SPEC_ROWS 5 /* rows of a group: an invocation works on all of them */
+#define SPEC_ROWS 5   /* rows of a group: an invocation works on all of them */
 #define SPEC_COUNT 6
 
 /* Per-token values, on the device, so that recorded commands can be replayed. The sampler advances
@@ -105,6 +105,7 @@ STRUCT(attention_args)
 {
     U32 n_head, n_head_kv, head_dim;
     U32 q_stride, y_stride, n_ctx;
+    U32 chunk_first, chunk_count; /* what this dispatch does, unless SPLIT */
     F32 scale;
 };
 
@@ -121,6 +122,11 @@ STRUCT(silu_mul_args)
 STRUCT(penalize_args)
 {
     U32 n_vocab;
+};
+
+STRUCT(nll_args)
+{
+    U32 n_vocab, stride;
 };
 
 STRUCT(sample_args)

@@ -211,6 +211,12 @@ HEKLA_API hekla_status hekla_session_sync(hekla_session *session, const hekla_to
  * Valid until the next call on the session. */
 HEKLA_API const float *hekla_session_logits(hekla_session *session);
 
+/* Appends the tokens but the last and writes nll[n - 1]: the surprise, -ln p, of each token after
+ * the first, given all before it; computed on the device. Needs all_logits; n >= 2. Blocking. The
+ * logits of the newest position are not kept. */
+HEKLA_API hekla_status hekla_session_score(hekla_session *session, const hekla_token *tokens,
+    size_t n, float *nll, struct hekla_error *err);
+
 /* With all_logits: called once for each evaluated position, in order, with logits [n_vocab]. */
 HEKLA_API void hekla_session_on_logits(
     hekla_session *session, void (*fn)(void *user, uint32_t pos, const float *logits), void *user);
@@ -222,7 +228,8 @@ struct hekla_sampling {
     float min_p;                               /* 0: off */
     float repeat_penalty;                      /* 1 or 0: off */
     float presence_penalty, frequency_penalty; /* 0: off */
-    uint32_t penalty_last_n; /* how many of the newest tokens the penalties see; 0: none */
+    /* How many of the newest tokens the penalties see, at most 32768; 0: none. */
+    uint32_t penalty_last_n;
     uint64_t seed;
 };
 /* The field's usual defaults: 0.8, 40, 0.95, 0.05, no penalties over 64 tokens; seed 0. */

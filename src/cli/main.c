@@ -9,6 +9,7 @@ static const struct cli_command commands[] = {
     {"run", "continue a prompt, or chat", cli_run},
     {"devices", "list what a model can run on", cli_devices},
     {"info", "show a model file's metadata, tensors and a summary", cli_info},
+    {"perplexity", "measure how well a model predicts a text", cli_perplexity},
     {"tokenize", "show the tokens of a text", cli_tokenize},
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };

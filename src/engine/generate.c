@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MOST_AHEAD 8u
+#define MOST_LAST_N 32768u /* see hekla_sampling */
 
 struct run {
     struct hekla_session *s;
@@ -76,7 +77,9 @@ static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
         .repeat_inv = 1.0f / repeat,
         .presence = p->presence_penalty,
         .frequency = p->frequency_penalty,
-        .last_n = penalties ? p->penalty_last_n : 0,
+        .last_n = !penalties                        ? 0
+                  : p->penalty_last_n < MOST_LAST_N ? p->penalty_last_n
+                                                    : MOST_LAST_N,
     };
 }
 

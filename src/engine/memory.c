@@ -5,8 +5,9 @@
 #include <string.h>
 
 #define DEFAULT_BATCH 512u
-#define MOST_BATCH 8192u /* grids have a workgroup a token, and 65535 is all a device must offer   \
-                          */
+#define MOST_BATCH                                                                                 \
+    8192u /* grids have a workgroup a token, and 65535 is all a device must offer                  \
+           */
 #define ALL_LOGITS_BYTES                                                                           \
     (64ull << 20) /* rows kept at once when every position's logits are wanted */
 
@@ -93,7 +94,8 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     c->ff_q8 = reserve_q8(s, t, p->n_ff);
     c->logits = reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
     model_store_reserve(s->memory, (uint64_t)p->n_vocab * 4, &s->scores);
-    model_store_reserve(s->memory, op_attention_partial_bytes(p->head, n_ctx), &c->partials);
+    model_store_reserve(s->memory, (uint64_t)t * 4, &s->nll);
+    model_store_reserve(s->memory, op_attention_partial_bytes(p->head, n_ctx, t), &c->partials);
     c->kv = calloc(p->n_layer, sizeof(*c->kv));
     if (!c->kv)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
@@ -146,6 +148,9 @@ static hekla_status create_host_buffers(struct hekla_session *s, struct hekla_er
     if (status == HEKLA_OK)
         status = gpu_buffer_create(dev, &s->readback, rows * s->scratch.logits.stride * 4,
             GPU_MEMORY_READBACK, "logits", err);
+    if (status == HEKLA_OK)
+        status = gpu_buffer_create(
+            dev, &s->nll_readback, (uint64_t)s->n_batch * 4, GPU_MEMORY_READBACK, "scores", err);
     s->tokens = calloc((size_t)s->n_ctx + 1, sizeof(*s->tokens));
     if (status == HEKLA_OK && !s->tokens)
         status = hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");

@@ -145,6 +145,8 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
             job->tensor->name.data, (unsigned long long)row_bytes, gpu_device_name(l->m->dev));
     uint64_t n = (rows + per_shard - 1) / per_shard;
     per_shard = (rows + n - 1) / n;
+    if (n > 1 && per_shard >= 64) /* so that a bias can be bound at a shard's first row */
+        per_shard = per_shard / 64 * 64;
     x->shards = calloc(n, sizeof(*x->shards));
     if (!x->shards)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");

@@ -16,8 +16,8 @@ static void run(struct test *t, uint32_t n, uint32_t tokens, enum fill gate, enu
     test_run(t);
 }
 
-/* Gates from -48 to 88 in small steps: both ends where exp is cut off, and between them enough
- * values that a coefficient which is off by its last bits shows. */
+/* Gates from -48 to 88 in small steps: both ends where exp is cut off, and many values between,
+ * since a slightly wrong coefficient changes few of them. */
 static void run_sweep(struct test *t)
 {
     const uint32_t n = 1u << 18;

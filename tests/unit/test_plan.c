@@ -89,6 +89,7 @@ static void indirect(void **state)
     expect((struct op[]){from_to(at(1, 0, 4), at(2, 16, 4)), dispatch}, 2, ".|");
     expect((struct op[]){from_to(at(1, 0, 4), at(2, 20, 4)), dispatch}, 2, "..");
     expect((struct op[]){from_to(counts, at(1, 0, 4)), dispatch}, 2, ".."); /* both read */
+    expect((struct op[]){dispatch, from_to(at(1, 0, 4), counts)}, 2, ".|"); /* write after read */
 }
 
 int main(void)
