@@ -34,6 +34,9 @@ function(hekla_test program test)
     if(TARGET hekla_cli)
         add_dependencies(${program} hekla_cli) # model tests also run the program
     endif()
+    if(TARGET mkmodel)
+        add_dependencies(${program} mkmodel)
+    endif()
 endfunction()
 
 foreach(kind unit model)

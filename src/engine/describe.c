@@ -118,6 +118,10 @@ void hekla_model_describe(
 {
     struct writer w = {write, user};
     const struct gguf *g = model->gguf;
+    if (gguf_check_unchanged(g, NULL) != HEKLA_OK) { /* reading a shrunken mapping would crash */
+        put(&w, "the file has changed since it was opened\n");
+        return;
+    }
     put(&w, "GGUF version %u, %u file%s, %" PRIu64 " keys, %" PRIu64 " tensors\n", g->version,
         g->n_files, g->n_files == 1 ? "" : "s", g->n_keys, g->n_tensors);
     put(&w, "keys:\n");

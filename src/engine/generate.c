@@ -85,6 +85,9 @@ static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
 
 static hekla_status submit_ahead(struct run *r, struct hekla_error *err)
 {
+    /* Half a round at a time: one submission for several tokens. */
+    if (r->submitted - r->received > r->ahead / 2)
+        return HEKLA_OK;
     while (r->submitted < r->limit && r->submitted - r->received < r->ahead) {
         bool first = r->submitted == 0;
         uint32_t room = r->ahead - (r->submitted - r->received), rest = r->limit - r->submitted;

@@ -18,8 +18,10 @@ static void choose_shape(const struct op_list *list, struct op *op, uint32_t n_c
     op->spec[SPEC_COLS] = n_cols >= 8 ? 8 : n_cols >= 4 ? 4 : n_cols >= 2 ? 2 : 1;
     op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 1 : 32;
     op->spec[SPEC_SIZE_Y] = list->caps->row_threads ? 8 : 4;
-    /* An activation is loaded once for all rows of a group. */
-    op->spec[SPEC_ROWS] = n_cols >= 4 ? 1 : n_cols >= 2 ? 2 : 4;
+    /* An activation is loaded once for all rows of a group, a weight once for all tokens.
+     * Processors gain from both; on GPUs a large batch has tokens enough, and registers are scarce.
+     */
+    op->spec[SPEC_ROWS] = n_cols >= 4 ? (list->caps->row_threads ? 4 : 1) : n_cols >= 2 ? 2 : 4;
 }
 
 static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,

@@ -147,6 +147,7 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
     per_shard = (rows + n - 1) / n;
     if (n > 1 && per_shard >= 64) /* so that a bias can be bound at a shard's first row */
         per_shard = per_shard / 64 * 64;
+    n = (rows + per_shard - 1) / per_shard;
     x->shards = calloc(n, sizeof(*x->shards));
     if (!x->shards)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");

@@ -1,0 +1,220 @@
+/*
+ * Tiny random models of the llama architecture in many shapes against another engine's logits at
+ * every position (../shared/archs, see its README for the bounds).
+ *
+ * The F32, F16 and BF16 models are written by make_models.py there, which needs python3 and numpy;
+ * HEKLA_ARCH_MODELS names a folder where that was done before.
+ */
+#include "json.h"
+#include "model_test.h"
+
+#include <math.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+enum { N_PROMPT = 40, N_NEXT = 23, N_ROWS = N_PROMPT + N_NEXT, N_VOCAB = 512, N_CTX = 256 };
+
+struct arch_case {
+    char name[64], model[2 * TEST_PATH];
+    bool f32; /* else by NMSE, against the exact files */
+    double bound;
+    hekla_token prompt[N_PROMPT], next[N_NEXT + 1];
+    float *expected; /* [N_ROWS, N_VOCAB] */
+};
+
+struct rows {
+    float *data; /* [N_ROWS, N_VOCAB] */
+    uint32_t n;
+};
+
+static const char *shared;
+static char models[TEST_PATH]; /* where make_models.py wrote; "": it could not */
+static bool made;
+
+static void add_row(void *user, uint32_t pos, const float *logits)
+{
+    struct rows *rows = user;
+    assert_int_equal(pos, rows->n);
+    assert_true(rows->n < N_ROWS);
+    memcpy(rows->data + (size_t)rows->n++ * N_VOCAB, logits, N_VOCAB * sizeof(float));
+}
+
+static void load_rows(const char *case_, const char *key, float *out, size_t rows)
+{
+    char name[200], path[TEST_PATH];
+    size_t n;
+    json_string(json_get(case_, key), name, sizeof(name));
+    snprintf(path, sizeof(path), "%s/archs/%s", shared, name);
+    char *data = read_file(path, &n);
+    assert_int_equal(n, rows * N_VOCAB * sizeof(float));
+    memcpy(out, data, n);
+    free(data);
+}
+
+static void load_case(const char *case_, struct arch_case *c)
+{
+    char file[200], path[TEST_PATH], type[20];
+    bool exact = json_get(case_, "exact_logits_prompt");
+    json_string(json_get(case_, "name"), c->name, sizeof(c->name));
+    json_string(json_get(case_, "file"), file, sizeof(file));
+    json_string(json_get(case_, "weights"), type, sizeof(type));
+    snprintf(c->model, sizeof(c->model), "%s/archs/%s", shared, file);
+    if (access(c->model, R_OK) != 0)
+        snprintf(c->model, sizeof(c->model), "%s/%s", models, file);
+    c->f32 = !strcmp(type, "F32");
+    bool half = !strcmp(type, "F16") || !strcmp(type, "BF16");
+    double native = json_number(json_get(json_get(case_, "native_vs_exact"), "nmse"));
+    c->bound = c->f32 ? 1e-3 : half ? 1e-5 : 3 * native;
+    assert_true(c->f32 || exact);
+    c->expected = malloc(N_ROWS * N_VOCAB * sizeof(float));
+    assert_non_null(c->expected);
+    load_rows(case_, exact ? "exact_logits_prompt" : "logits_prompt", c->expected, N_PROMPT);
+    load_rows(case_, exact ? "exact_logits_cont" : "logits_cont", c->expected + N_PROMPT * N_VOCAB,
+        N_NEXT);
+    json_string(json_get(case_, "golden"), file, sizeof(file));
+    snprintf(path, sizeof(path), "%s/archs/%s", shared, file);
+    char *golden = read_file(path, NULL);
+    assert_int_equal(json_ids(json_get(golden, "prompt"), c->prompt, N_PROMPT), N_PROMPT);
+    assert_int_equal(json_ids(json_get(golden, "continuation"), c->next, N_NEXT + 1), N_NEXT + 1);
+    free(golden);
+}
+
+/* Largest difference, or normalised mean square error, over all rows. */
+static double measure(const float *rows, const struct arch_case *c)
+{
+    double worst = 0, error = 0, power = 0;
+    for (size_t i = 0; i < (size_t)N_ROWS * N_VOCAB; i++) {
+        double d = (double)rows[i] - (double)c->expected[i];
+        worst = fmax(worst, isnan(d) ? INFINITY : fabs(d));
+        error += d * d;
+        power += (double)c->expected[i] * (double)c->expected[i];
+    }
+    return c->f32 ? worst : error / power;
+}
+
+/* The prompt in one batch, then the continuation token by token. */
+static void check_case(const struct arch_case *c)
+{
+    struct rows rows = {.data = malloc(N_ROWS * N_VOCAB * sizeof(float))};
+    assert_non_null(rows.data);
+    hekla_model *model = open_model(c->model, NULL);
+    assert_int_equal(vocab_of(model), N_VOCAB);
+    hekla_session *session =
+        open_session(model, &(struct hekla_session_options){.n_ctx = N_CTX, .all_logits = true});
+    hekla_session_on_logits(session, add_row, &rows);
+    eval(session, c->prompt, N_PROMPT);
+    for (int i = 0; i < N_NEXT; i++)
+        eval(session, &c->next[i], 1);
+    assert_int_equal(rows.n, N_ROWS);
+    double measured = measure(rows.data, c);
+    printf("%-20s %-14s bound %-9.3g measured %.3g\n", c->name, c->f32 ? "max difference" : "NMSE",
+        c->bound, measured);
+    if (!(measured <= c->bound))
+        fail_msg("%s: %g is beyond the bound %g", c->name, measured, c->bound);
+    hekla_session_on_logits(session, NULL, NULL);
+    if (c->f32) {
+        struct token_list list = {.n = 0};
+        hekla_session_rewind(session, 0);
+        eval(session, c->prompt, N_PROMPT);
+        generate(session, NULL, N_NEXT + 1, true, &list);
+        assert_int_equal(list.n, N_NEXT + 1);
+        assert_memory_equal(list.ids, c->next, sizeof(c->next));
+    }
+    hekla_session_close(session);
+    hekla_model_close(model);
+    free(rows.data);
+}
+
+static void check_refused(const struct arch_case *c)
+{
+    hekla_model *model = NULL;
+    struct hekla_error err;
+    hekla_status status =
+        hekla_model_open(&model, &(struct hekla_model_options){.path = c->model}, &err);
+    assert_int_equal(status, HEKLA_UNSUPPORTED);
+    assert_null(model);
+    if (!strstr(err.text, "a llama model with 4 experts (Mixtral) is not supported"))
+        fail_msg("\"%s\" does not name what is not supported", err.text);
+    printf("%-20s refused: %s\n", c->name, err.text);
+}
+
+static void llama_cases(void **state)
+{
+    (void)state;
+    char path[TEST_PATH], arch[40];
+    snprintf(path, sizeof(path), "%s/archs/index.json", shared);
+    char *index = read_file(path, NULL);
+    int checked = 0, missing = 0;
+    const char *item = json_first(json_get(index, "cases"));
+    for (; item; item = json_next(item)) {
+        struct arch_case c;
+        json_string(json_get(item, "arch"), arch, sizeof(arch));
+        if (strcmp(arch, "llama"))
+            continue;
+        load_case(item, &c);
+        if (access(c.model, R_OK) != 0) {
+            missing++;
+        } else {
+            checked++;
+            strcmp(c.name, "mixtral") ? check_case(&c) : check_refused(&c);
+        }
+        free(c.expected);
+    }
+    free(index);
+    printf("%d cases checked, %d skipped%s\n", checked, missing,
+        missing ? ": make_models.py could not write them (it needs python3 and numpy)" : "");
+    assert_int_equal(missing, *models ? 0 : 12);
+    assert_int_equal(checked + missing, 16);
+}
+
+/* The system's python3 first: it is the one that the distribution's numpy belongs to. */
+static bool run_make_models(const char *folder)
+{
+    char command[3 * TEST_PATH];
+    snprintf(command, sizeof(command),
+        "for p in /usr/bin/python3 python3; do $p -c 'import numpy' 2>/dev/null && "
+        "PYTHONDONTWRITEBYTECODE=1 $p '%s/archs/make_models.py' '%s' >/dev/null && exit 0; "
+        "done; exit 1",
+        shared, folder);
+    int status = system(command);
+    return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void make_models(void)
+{
+    const char *given = getenv("HEKLA_ARCH_MODELS"), *tmp = getenv("TMPDIR");
+    if (given) {
+        snprintf(models, sizeof(models), "%s", given);
+        return;
+    }
+    snprintf(models, sizeof(models), "%s/hekla-archs-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    made = mkdtemp(models);
+    if (made && run_make_models(models))
+        return;
+    if (made)
+        rmdir(models);
+    made = false;
+    *models = 0;
+}
+
+static void remove_models(void)
+{
+    char command[TEST_PATH + 40];
+    if (!made)
+        return;
+    snprintf(command, sizeof(command), "rm -rf '%s'", models);
+    if (system(command) != 0)
+        printf("%s was not removed\n", models);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(llama_cases)};
+    shared = find_shared();
+    if (!shared)
+        return TEST_SKIPPED;
+    make_models();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    remove_models();
+    return failed;
+}

@@ -1,0 +1,155 @@
+/*
+ * Matrices larger than a binding: the same bits however they are cut, and a model with the
+ * vocabulary and width of Llama 3.2 1B (two layers; the embedding alone has 205 MiB) that is read
+ * once and takes little more memory than its file.
+ *
+ * The large one is written to TMPDIR by mkmodel. It takes half a minute on a processor, so it runs
+ * on the system's driver only: neither in gpulab nor under validation layers.
+ */
+#include "model_test.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+enum { N_PROMPT = 20, N_GENERATED = 4 };
+
+static char large_path[TEST_PATH];
+
+/* The hash of all logits of a prompt, and of tokens after it. */
+static uint64_t hash_with(const char *path, const char *caps, uint32_t n_ctx, size_t n_prompt)
+{
+    hekla_model *model = NULL;
+    struct hekla_error err;
+    struct row_hashes hashes = {0};
+    struct token_list list = {.n = 0};
+    hekla_token prompt[N_PROMPT];
+    if (hekla_model_open(&model,
+            &(struct hekla_model_options){
+                .path = path, .device = getenv("HEKLA_TEST_DEVICE"), .caps = caps},
+            &err))
+        fail_msg("%s", err.text);
+    hashes.n_vocab = vocab_of(model);
+    make_prompt(prompt, N_PROMPT, hashes.n_vocab);
+    hekla_session *session = open_session(model,
+        &(struct hekla_session_options){.n_ctx = n_ctx, .n_batch = N_PROMPT, .all_logits = true});
+    hekla_session_on_logits(session, row_hashes_add, &hashes);
+    eval(session, prompt, n_prompt);
+    generate(session, NULL, N_GENERATED, true, &list);
+    hekla_session_close(session);
+    hekla_model_close(model);
+    assert_int_equal(hashes.n, n_prompt + N_GENERATED - 1);
+    return cli_hash_bytes(
+        hashes.upto[hashes.n - 1], (const unsigned char *)list.ids, list.n * sizeof(list.ids[0]));
+}
+
+/* The built-in model's embedding has 1024 rows of 272 bytes: 2, 5 and 9 parts. */
+static void shards_change_nothing(void **state)
+{
+    static const char *const caps[] = {"max_range=163840", "max_range=65536", "max_range=32768"};
+    (void)state;
+    uint64_t whole = hash_with(NULL, NULL, 64, N_PROMPT);
+    for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+        uint64_t hash = hash_with(NULL, caps[i], 64, N_PROMPT);
+        if (hash != whole)
+            fail_msg("%s: logits %016" PRIx64 ", expected %016" PRIx64, caps[i], hash, whole);
+    }
+    /* The limit is heeded: less than a row cannot be bound. */
+    hekla_model *model = NULL;
+    struct hekla_error err;
+    hekla_status status = hekla_model_open(&model,
+        &(struct hekla_model_options){
+            .device = getenv("HEKLA_TEST_DEVICE"), .caps = "max_range=256"},
+        &err);
+    assert_int_equal(status, HEKLA_UNSUPPORTED);
+    assert_null(model);
+    assert_non_null(strstr(err.text, "too many for"));
+}
+
+/* ---- the large one ----------------------------------------------------------------------------
+ */
+
+static uint64_t peak_bytes(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return (uint64_t)usage.ru_maxrss * 1024;
+}
+
+/* Bytes this process has asked read() for; 0 where the system does not tell. */
+static uint64_t bytes_read(void)
+{
+    unsigned long long n = 0;
+    FILE *file = fopen("/proc/self/io", "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "rchar: %llu", &n) != 1)
+        n = 0;
+    fclose(file);
+    return n;
+}
+
+static bool write_large(void)
+{
+    char program[TEST_PATH], command[3 * TEST_PATH];
+    const char *tmp = getenv("TMPDIR");
+    snprintf(program, sizeof(program), "%s", HEKLA_BINARY);
+    *(strrchr(program, '/') + 1) = 0;
+    snprintf(large_path, sizeof(large_path), "%s/hekla-large-%ld.gguf", tmp && *tmp ? tmp : "/tmp",
+        (long)getpid());
+    snprintf(command, sizeof(command),
+        "'%s/mkmodel' --shape llama3.2-1b --type q4_0 --layers 2 '%s'", program, large_path);
+    int status = system(command);
+    return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void measure_large(const char *path, uint64_t file_bytes)
+{
+    uint64_t peak = peak_bytes(), read = bytes_read();
+    double start = test_seconds();
+    uint64_t hash = hash_with(path, NULL, 64, 2);
+    /* /proc itself is read, too. */
+    uint64_t more = peak_bytes() - peak, read_more = bytes_read() - read;
+    printf("file %.1f MB, peak memory %+.1f MB (%.1f %%), read %.1f MB, %.1f s\n",
+        (double)file_bytes / 1e6, (double)more / 1e6, 100 * (double)more / (double)file_bytes,
+        (double)read_more / 1e6, test_seconds() - start);
+    assert_true(more <= file_bytes + file_bytes * 15 / 100);
+    if (read) {
+        assert_true(read_more <= file_bytes + (1 << 20));
+        assert_true(read_more >= file_bytes / 2); /* that the number means something */
+    }
+    uint64_t cut = hash_with(path, "max_range=33554432", 64, 2);
+    assert_true(cut == hash);
+}
+
+static void a_large_model_is_read_once(void **state)
+{
+    struct stat st;
+    (void)state;
+    if (getenv("GPULAB_DEVICE") || getenv("VK_INSTANCE_LAYERS")) {
+        printf("skipped: the large model runs on the system's driver without layers\n");
+        skip();
+    }
+    hash_with(NULL, NULL, 64, 2); /* so that the driver's own memory is there */
+    assert_true(write_large());
+    assert_int_equal(stat(large_path, &st), 0);
+    assert_true(st.st_size > 280000000);
+    measure_large(large_path, (uint64_t)st.st_size);
+}
+
+static int remove_large(void **state)
+{
+    (void)state;
+    if (*large_path)
+        unlink(large_path);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shards_change_nothing),
+        cmocka_unit_test_teardown(a_large_model_is_read_once, remove_large),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,588 @@
+/*
+ * mkmodel: writes a model of a named Llama shape with random weights and an invented vocabulary, to
+ * try sizes and speeds without a real model.
+ *
+ * Weights have mean 0 and a deviation of 1/sqrt(row), so that activations stay of the usual size.
+ * The types are mixed as llama-quantize does: the output matrix is Q6_K in q4_0, q4_k and q4_k_m,
+ * and in q4_k_m also half of attn_v and ffn_down.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "quant/quant.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { N_BYTES = 256, N_SPECIAL = 256, ALIGNMENT = 32, CHUNK = 1 << 20, LONGEST_TOKEN = 8 };
+enum { U32 = 4, F32 = 6, BOOL = 7, STRING = 8, ARRAY = 9, I32 = 5 }; /* GGUF value types */
+enum { TYPE_NORMAL = 1, TYPE_CONTROL = 3 };
+
+struct shape {
+    const char *name, *title;
+    uint32_t layers, embd, ff, heads, kv_heads, head_dim, vocab, ctx;
+    float rope_factor; /* of the Llama 3.1 rule, old context 8192 */
+    bool tied;
+};
+
+static const struct shape shapes[] = {
+    {"llama3.2-1b", "Random 1B", 16, 2048, 8192, 32, 8, 64, 128256, 131072, 32, true},
+    {"llama3.2-3b", "Random 3B", 28, 3072, 8192, 24, 8, 128, 128256, 131072, 32, true},
+    {"llama3.1-8b", "Random 8B", 32, 4096, 14336, 32, 8, 128, 128256, 131072, 8, false},
+    {"tiny", "Random Tiny", 2, 256, 512, 4, 2, 64, 1024, 2048, 8, false},
+};
+
+struct type {
+    const char *name;
+    enum quant matrix, output; /* of most matrices; of the one that makes logits */
+    bool more_bits;            /* half of attn_v and ffn_down are Q6_K */
+    uint32_t file_type;
+};
+
+static const struct type types[] = {
+    {"f32", QT_f32, QT_f32, false, 0},
+    {"f16", QT_f16, QT_f16, false, 1},
+    {"q8_0", QT_q8_0, QT_q8_0, false, 7},
+    {"q4_0", QT_q4_0, QT_q6_k, false, 2},
+    {"q4_k", QT_q4_k, QT_q6_k, false, 14},
+    {"q4_k_m", QT_q4_k, QT_q6_k, true, 15},
+    {"q6_k", QT_q6_k, QT_q6_k, false, 18},
+};
+
+struct tensor {
+    char name[64];
+    enum quant type;
+    uint64_t columns, rows, bytes, offset;
+};
+
+struct maker {
+    struct shape shape;
+    const struct type *type;
+    const char *path;
+    char *temporary;
+    FILE *file;
+    uint64_t random;
+    struct tensor *tensors;
+    uint32_t n_tensors;
+    uint64_t data_bytes, data_written;
+};
+
+static int fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("mkmodel: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return 1;
+}
+
+/* ---- writing: an error stays in the stream and is looked at at the end --------------------------
+ */
+
+static void put(struct maker *m, const void *data, size_t n)
+{
+    fwrite(data, 1, n, m->file);
+}
+
+static void put_int(struct maker *m, uint64_t value, int n)
+{
+    for (int i = 0; i < n; i++)
+        putc((int)(value >> 8 * i & 255), m->file);
+}
+
+static void put_text(struct maker *m, const char *text)
+{
+    put_int(m, strlen(text), 8);
+    put(m, text, strlen(text));
+}
+
+static void put_key(struct maker *m, const char *name, uint32_t type)
+{
+    put_text(m, name);
+    put_int(m, type, 4);
+}
+
+static void put_key_text(struct maker *m, const char *name, const char *value)
+{
+    put_key(m, name, STRING);
+    put_text(m, value);
+}
+
+static void put_key_u32(struct maker *m, const char *name, uint32_t value)
+{
+    put_key(m, name, U32);
+    put_int(m, value, 4);
+}
+
+static void put_key_f32(struct maker *m, const char *name, float value)
+{
+    uint32_t word;
+    memcpy(&word, &value, 4);
+    put_key(m, name, F32);
+    put_int(m, word, 4);
+}
+
+static void put_key_array(struct maker *m, const char *name, uint32_t item, uint64_t n)
+{
+    put_key(m, name, ARRAY);
+    put_int(m, item, 4);
+    put_int(m, n, 8);
+}
+
+/* ---- vocabulary: 256 bytes, then every string of bytes in order of length, then special tokens --
+ */
+
+static uint32_t n_merges(const struct maker *m)
+{
+    return m->shape.vocab - N_BYTES - N_SPECIAL;
+}
+
+/* Token 256 + i is token i / 256 followed by byte i % 256: all strings, each once. */
+static size_t token_bytes(uint32_t token, unsigned char out[LONGEST_TOKEN])
+{
+    if (token < N_BYTES) {
+        out[0] = (unsigned char)token;
+        return 1;
+    }
+    size_t n = token_bytes((token - N_BYTES) / 256, out);
+    out[n] = (unsigned char)((token - N_BYTES) % 256);
+    return n + 1;
+}
+
+/* Printable bytes stand for themselves, the others are U+0100 and on, in order. */
+static size_t spell(uint32_t token, char *out)
+{
+    unsigned char bytes[LONGEST_TOKEN];
+    size_t n = token_bytes(token, bytes), used = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned b = bytes[i], code = b;
+        if (b <= 0x20)
+            code = 0x100 + b;
+        else if (b >= 0x7f && b <= 0xa0)
+            code = 0x121 + (b - 0x7f);
+        else if (b == 0xad)
+            code = 0x143;
+        if (code < 0x80) {
+            out[used++] = (char)code;
+        } else {
+            out[used++] = (char)(0xc0 | code >> 6);
+            out[used++] = (char)(0x80 | (code & 63));
+        }
+    }
+    out[used] = 0;
+    return used;
+}
+
+static void put_tokens(struct maker *m)
+{
+    static const char *const named[] = {"<|begin_of_text|>", "<|end_of_text|>",
+        "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"};
+    char text[64];
+    uint32_t plain = N_BYTES + n_merges(m);
+    put_key_array(m, "tokenizer.ggml.tokens", STRING, m->shape.vocab);
+    for (uint32_t i = 0; i < m->shape.vocab; i++) {
+        uint32_t special = i - plain;
+        if (i < plain)
+            spell(i, text);
+        else if (special < sizeof(named) / sizeof(named[0]))
+            snprintf(text, sizeof(text), "%s", named[special]);
+        else
+            snprintf(text, sizeof(text), "<|reserved_special_token_%" PRIu32 "|>", special);
+        put_text(m, text);
+    }
+    put_key_array(m, "tokenizer.ggml.token_type", I32, m->shape.vocab);
+    for (uint32_t i = 0; i < m->shape.vocab; i++)
+        put_int(m, i < plain ? TYPE_NORMAL : TYPE_CONTROL, 4);
+    put_key_array(m, "tokenizer.ggml.merges", STRING, n_merges(m));
+    for (uint32_t i = 0; i < n_merges(m); i++) {
+        size_t n = spell(i / 256, text);
+        text[n] = ' ';
+        spell(i % 256, text + n + 1);
+        put_text(m, text);
+    }
+}
+
+enum { N_KEYS = 23 };
+
+static void put_keys(struct maker *m)
+{
+    const struct shape *s = &m->shape;
+    uint32_t first_special = N_BYTES + n_merges(m);
+    put_key_text(m, "general.architecture", "llama");
+    put_key_text(m, "general.name", s->title);
+    put_key_u32(m, "general.alignment", ALIGNMENT);
+    put_key_u32(m, "general.file_type", m->type->file_type);
+    put_key_u32(m, "llama.vocab_size", s->vocab);
+    put_key_u32(m, "llama.context_length", s->ctx);
+    put_key_u32(m, "llama.embedding_length", s->embd);
+    put_key_u32(m, "llama.block_count", s->layers);
+    put_key_u32(m, "llama.feed_forward_length", s->ff);
+    put_key_u32(m, "llama.attention.head_count", s->heads);
+    put_key_u32(m, "llama.attention.head_count_kv", s->kv_heads);
+    put_key_u32(m, "llama.rope.dimension_count", s->head_dim);
+    put_key_f32(m, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
+    put_key_f32(m, "llama.rope.freq_base", 500000.0f);
+    put_key_text(m, "tokenizer.ggml.model", "gpt2");
+    put_key_text(m, "tokenizer.ggml.pre", "llama-bpe");
+    put_tokens(m); /* three keys */
+    put_key_u32(m, "tokenizer.ggml.bos_token_id", first_special);
+    put_key_u32(m, "tokenizer.ggml.eos_token_id", first_special + 1);
+    put_key_u32(m, "tokenizer.ggml.eot_token_id", first_special + 4);
+    put_key(m, "tokenizer.ggml.add_bos_token", BOOL);
+    put_int(m, 1, 1);
+}
+
+/* ---- tensors ----------------------------------------------------------------------------------
+ */
+
+static void add_tensor(
+    struct maker *m, const char *name, enum quant type, uint64_t columns, uint64_t rows)
+{
+    struct tensor *t = &m->tensors[m->n_tensors++];
+    *t = (struct tensor){.type = type, .columns = columns, .rows = rows, .offset = m->data_bytes};
+    snprintf(t->name, sizeof(t->name), "%s", name);
+    const struct quant_type *q = &quant_types[type];
+    t->bytes = columns / q->block_elements * q->block_bytes * rows;
+    m->data_bytes += (t->bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static void add_layer(struct maker *m, uint32_t i)
+{
+    const struct shape *s = &m->shape;
+    enum quant type = m->type->matrix;
+    uint32_t n = s->layers, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
+    bool more = m->type->more_bits && (i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2);
+    const struct {
+        const char *name;
+        enum quant type;
+        uint32_t columns, rows;
+    } rows[] = {
+        {"attn_norm", QT_f32, s->embd, 1},
+        {"attn_q", type, s->embd, q},
+        {"attn_k", type, s->embd, kv},
+        {"attn_v", more ? QT_q6_k : type, s->embd, kv},
+        {"attn_output", type, q, s->embd},
+        {"ffn_norm", QT_f32, s->embd, 1},
+        {"ffn_gate", type, s->embd, s->ff},
+        {"ffn_up", type, s->embd, s->ff},
+        {"ffn_down", more ? QT_q6_k : type, s->ff, s->embd},
+    };
+    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        char name[64];
+        snprintf(name, sizeof(name), "blk.%" PRIu32 ".%s.weight", i, rows[k].name);
+        add_tensor(m, name, rows[k].type, rows[k].columns, rows[k].rows);
+    }
+}
+
+static bool add_tensors(struct maker *m)
+{
+    const struct shape *s = &m->shape;
+    m->tensors = calloc(4 + 9 * (size_t)s->layers, sizeof(*m->tensors));
+    if (!m->tensors)
+        return false;
+    add_tensor(
+        m, "token_embd.weight", s->tied ? m->type->output : m->type->matrix, s->embd, s->vocab);
+    add_tensor(m, "rope_freqs.weight", QT_f32, s->head_dim / 2, 1);
+    for (uint32_t i = 0; i < s->layers; i++)
+        add_layer(m, i);
+    add_tensor(m, "output_norm.weight", QT_f32, s->embd, 1);
+    if (!s->tied)
+        add_tensor(m, "output.weight", m->type->output, s->embd, s->vocab);
+    return true;
+}
+
+static void put_directory(struct maker *m)
+{
+    for (uint32_t i = 0; i < m->n_tensors; i++) {
+        const struct tensor *t = &m->tensors[i];
+        bool vector = t->rows == 1;
+        put_text(m, t->name);
+        put_int(m, vector ? 1 : 2, 4);
+        put_int(m, t->columns, 8);
+        if (!vector)
+            put_int(m, t->rows, 8);
+        put_int(m, quant_types[t->type].file_id, 4);
+        put_int(m, t->offset, 8);
+    }
+}
+
+/* ---- random weights ---------------------------------------------------------------------------
+ */
+
+static uint64_t draw(struct maker *m) /* splitmix64 */
+{
+    uint64_t x = m->random += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+static void store16(uint8_t *out, uint32_t value)
+{
+    out[0] = (uint8_t)value;
+    out[1] = (uint8_t)(value >> 8);
+}
+
+/* Of small numbers, to the nearest, also those below the normal range. */
+static uint32_t half_of(double value)
+{
+    uint32_t sign = value < 0 ? 0x8000 : 0;
+    int exponent;
+    double fraction = frexp(fabs(value), &exponent); /* 0.5 .. 1 */
+    if (exponent < -13)
+        return sign | (uint32_t)lrint(ldexp(fraction, exponent + 24));
+    return sign | (((uint32_t)(exponent + 14) << 10) + (uint32_t)(lrint(fraction * 2048) - 1024));
+}
+
+/* A scale of either sign, within a quarter of the size. */
+static double vary(struct maker *m, double size)
+{
+    uint64_t x = draw(m);
+    double scale = size * (0.75 + (double)(x >> 32) / 4294967296.0 / 2);
+    return x & 1 ? scale : -scale;
+}
+
+/* Scale and minimum of all 32 weights alike (6 bits each), d * scale * (q - 7.5). */
+static void make_q4_k(struct maker *m, uint8_t *block, double deviation)
+{
+    uint32_t s[8];
+    double d = vary(m, deviation / (47.5 * 4.61));
+    store16(block, half_of(d));
+    store16(block + 2, half_of(7.5 * d));
+    for (int i = 0; i < 8; i++)
+        s[i] = 32 + (uint32_t)(draw(m) & 31);
+    for (int i = 0; i < 4; i++) {
+        block[4 + i] = block[8 + i] = (uint8_t)(s[i] | s[i + 4] >> 4 << 6);
+        block[12 + i] = (uint8_t)((s[i + 4] & 15) | (s[i + 4] & 15) << 4);
+    }
+}
+
+/* Random bytes are there; this gives a block its scales. Deviations of the uniform integers: 4.61
+ * of 4 bits, 18.5 of 6, 73.9 of 8. */
+static void make_block(struct maker *m, enum quant type, uint8_t *block, double deviation)
+{
+    float f;
+    switch (type) {
+    case QT_f32:
+        f = (float)(vary(m, deviation));
+        memcpy(block, &f, 4);
+        break;
+    case QT_f16:
+        store16(block, half_of(vary(m, deviation)));
+        break;
+    case QT_q8_0:
+        store16(block, half_of(vary(m, deviation / 73.9)));
+        break;
+    case QT_q4_0:
+        store16(block, half_of(vary(m, deviation / 4.61)));
+        break;
+    case QT_q4_k:
+        make_q4_k(m, block, deviation);
+        break;
+    default:
+        store16(block + 208, half_of(vary(m, deviation / (18.5 * 73.9))));
+        break;
+    }
+}
+
+static void put_matrix(struct maker *m, const struct tensor *t, uint8_t *buffer)
+{
+    const struct quant_type *q = &quant_types[t->type];
+    uint64_t blocks = t->bytes / q->block_bytes, most = CHUNK / q->block_bytes;
+    double deviation = 1 / sqrt((double)t->columns);
+    for (uint64_t at = 0; at < blocks && !ferror(m->file); at += most) {
+        size_t n = (size_t)(blocks - at < most ? blocks - at : most);
+        for (size_t i = 0; i < n * q->block_bytes; i += 8) {
+            uint64_t x = draw(m);
+            memcpy(buffer + i, &x, 8);
+        }
+        for (size_t i = 0; i < n; i++)
+            make_block(m, t->type, buffer + i * q->block_bytes, deviation);
+        put(m, buffer, n * q->block_bytes);
+        m->data_written += n * q->block_bytes;
+        if (isatty(STDERR_FILENO))
+            fprintf(stderr, "\r%3.0f %%", 100 * (double)m->data_written / (double)m->data_bytes);
+    }
+}
+
+/* What divides the rotation frequencies of slow dimensions in Llama 3.1. */
+static float rope_factor(const struct shape *s, uint32_t i)
+{
+    const double pi = 3.14159265358979323846, low = 1, high = 4, old_ctx = 8192;
+    double waves = old_ctx * pow(500000.0, -2.0 * i / s->head_dim) / (2 * pi);
+    if (waves > high)
+        return 1;
+    if (waves < low)
+        return s->rope_factor;
+    double smooth = (waves - low) / (high - low);
+    return (float)(1 / ((1 - smooth) / s->rope_factor + smooth));
+}
+
+static void put_data(struct maker *m, uint8_t *buffer)
+{
+    for (uint32_t i = 0; i < m->n_tensors; i++) {
+        const struct tensor *t = &m->tensors[i];
+        bool rope = !strcmp(t->name, "rope_freqs.weight");
+        if (t->rows > 1)
+            put_matrix(m, t, buffer);
+        for (uint32_t k = 0; t->rows == 1 && k < t->columns; k++) {
+            float value = rope ? rope_factor(&m->shape, k) : 1.0f;
+            uint32_t word;
+            memcpy(&word, &value, 4);
+            put_int(m, word, 4);
+        }
+        for (uint64_t n = t->bytes; n % ALIGNMENT; n++)
+            putc(0, m->file);
+    }
+}
+
+/* ---- the file ---------------------------------------------------------------------------------
+ */
+
+static int check_space(const struct maker *m)
+{
+    struct statvfs fs;
+    char folder[4096];
+    const char *slash = strrchr(m->path, '/');
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - m->path) + 1 : 1,
+        slash ? m->path : ".");
+    if (statvfs(folder, &fs) != 0)
+        return fail("%s: %s", folder, strerror(errno));
+    uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize, needed = m->data_bytes + (16u << 20);
+    if (free_bytes < needed)
+        return fail("%s needs %" PRIu64 " MiB, and %s has %" PRIu64 " MiB left", m->path,
+            needed >> 20, folder, free_bytes >> 20);
+    return 0;
+}
+
+static void write_all(struct maker *m, uint8_t *buffer)
+{
+    put(m, "GGUF", 4);
+    put_int(m, 3, 4);
+    put_int(m, m->n_tensors, 8);
+    put_int(m, N_KEYS, 8);
+    put_keys(m);
+    put_directory(m);
+    while (ftell(m->file) % ALIGNMENT)
+        putc(0, m->file);
+    put_data(m, buffer);
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K");
+}
+
+/* Writes beside the target and renames, so that there is never half a model. */
+static int write_file(struct maker *m)
+{
+    int code = check_space(m);
+    size_t cap = strlen(m->path) + 32;
+    uint8_t *buffer = malloc(CHUNK + 8);
+    m->temporary = malloc(cap);
+    if (code || !buffer || !m->temporary) {
+        free(buffer);
+        return code ? code : fail("not enough memory");
+    }
+    snprintf(m->temporary, cap, "%s.%ld.tmp", m->path, (long)getpid());
+    m->file = fopen(m->temporary, "wb");
+    if (!m->file) {
+        free(buffer);
+        return fail("%s: %s", m->temporary, strerror(errno));
+    }
+    errno = 0;
+    write_all(m, buffer);
+    bool bad = ferror(m->file);
+    int why = errno;
+    if (fclose(m->file) != 0 && !bad) {
+        bad = true;
+        why = errno;
+    }
+    if (!bad && rename(m->temporary, m->path) != 0) {
+        bad = true;
+        why = errno;
+    }
+    if (bad)
+        unlink(m->temporary);
+    free(buffer);
+    return bad ? fail("%s could not be written: %s", m->path, strerror(why ? why : EIO)) : 0;
+}
+
+/* ---- arguments --------------------------------------------------------------------------------
+ */
+
+static int usage(void)
+{
+    printf("usage: mkmodel [flags] OUT\n\n"
+           "Writes a GGUF file with a Llama model of random weights and an invented vocabulary.\n\n"
+           "  --shape NAME   llama3.2-1b (default), llama3.2-3b, llama3.1-8b or tiny\n"
+           "  --type NAME    f32, f16, q8_0, q4_0 (default), q4_k, q4_k_m or q6_k\n"
+           "  --layers N     another number of layers than the shape has\n"
+           "  --seed N       of the weights; default 0\n");
+    return 0;
+}
+
+static int set_flag(struct maker *m, const char *flag, const char *value)
+{
+    char *end = NULL;
+    unsigned long long number = strtoull(value, &end, 10);
+    bool is_number = *value >= '0' && *value <= '9' && !*end;
+    if (!strcmp(flag, "--shape")) {
+        for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+            if (!strcmp(value, shapes[i].name)) {
+                m->shape = shapes[i];
+                return 0;
+            }
+    } else if (!strcmp(flag, "--type")) {
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+            if (!strcmp(value, types[i].name)) {
+                m->type = &types[i];
+                return 0;
+            }
+    } else if (!strcmp(flag, "--layers") && is_number && number >= 1 && number <= 1000) {
+        m->shape.layers = (uint32_t)number;
+        return 0;
+    } else if (!strcmp(flag, "--seed") && is_number) {
+        m->random = number;
+        return 0;
+    }
+    return fail("%s %s is not understood (mkmodel --help)", flag, value) + 1;
+}
+
+/* Shapes first: --layers changes what --shape says. */
+static int read_arguments(struct maker *m, int argc, char **argv)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 1; i < argc; i++) {
+            bool flag = !strncmp(argv[i], "--", 2), shape = !strcmp(argv[i], "--shape");
+            if (flag && i + 1 == argc)
+                return fail("%s is not understood (mkmodel --help)", argv[i]) + 1;
+            if (flag && shape == (pass == 0)) {
+                int code = set_flag(m, argv[i], argv[i + 1]);
+                if (code)
+                    return code;
+            }
+            if (!flag)
+                m->path = argv[i];
+            i += flag;
+        }
+    return m->path ? 0 : fail("needs the name of the file to write (mkmodel --help)") + 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct maker m = {.shape = shapes[0], .type = &types[3]};
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return usage();
+    int code = read_arguments(&m, argc, argv);
+    if (!code)
+        code = add_tensors(&m) ? write_file(&m) : fail("not enough memory");
+    free(m.temporary);
+    free(m.tensors);
+    return code;
+}
