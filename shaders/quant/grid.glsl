@@ -1,8 +1,9 @@
-/* What the codebook formats share; mirrors src/quant/grid.h. Four values a word, one a byte. The
- * format's file defines w_grid, two 16-bit entries a word. */
+/* What the codebook formats share; mirrors src/quant/grid.h. Four values a word, one a byte. Entries of
+ * 16 bits are read from the table behind the rows: as a constant array, a driver may copy all of it for
+ * each invocation. */
 uint w_entry(uint i)
 {
-    return (w_grid[i >> 1] >> ((i & 1u) * 16u)) & 0xffffu;
+    return (w_table(i >> 1) >> ((i & 1u) * 16u)) & 0xffffu;
 }
 
 /* 7 signs -> 8: the number of negative values is even. */

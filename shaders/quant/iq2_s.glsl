@@ -1,8 +1,5 @@
 /* 32 elements: a word of four codebook indices, a word of signs, a byte of upper index bits and one of
  * scales (nibbles, one per 16); per 256: half d. value = d / 8 * (2 scale + 1) * entry */
-const uint w_grid[512] = {
-#include "quant/iq2_s_grid.h"
-};
 #include "quant/grid.glsl"
 
 struct w_block {

@@ -1,8 +1,5 @@
 /* 32 elements: two words of four codebook indices, a word of signs, a byte of upper index bits and one of
  * scale; per 256: half d. value = d * (2 scale + 1) * entry */
-const uint w_grid[256] = {
-#include "quant/iq3_s_grid.h"
-};
 #include "quant/grid.glsl"
 
 struct w_block {

@@ -1,8 +1,5 @@
 /* 32 elements: two words of four codebook indices, a word of signs and scale; per 256: half d.
  * value = d / 4 * (2 scale + 1) * entry */
-const uint w_grid[128] = {
-#include "quant/iq3_xxs_grid.h"
-};
 #include "quant/grid.glsl"
 
 struct w_block {

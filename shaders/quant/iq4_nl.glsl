@@ -1,8 +1,5 @@
-/* 32 elements: a plane of nibbles, a half scale. value = d * w_values[q] */
-const uint w_values[4] = {
-#include "quant/iq4_values.h"
-};
-#include "quant/values.glsl"
+/* 32 elements: a plane of nibbles, a half scale. value = d * value[q] */
+#include "quant/iq4.glsl"
 
 struct w_block {
     uint q[8];
@@ -12,7 +9,7 @@ struct w_block {
 w_block w_load(uint row, uint slots, uint slot, uint block)
 {
     w_block w;
-    w_lookup(w4[row + slot], w.q);
+    w_iq4(w4[row + slot], w.q);
     w.d = half_to_float(w_half(4u * (row + slots), slot));
     return w;
 }

@@ -1,9 +1,6 @@
 /* 32 elements: a plane of nibbles; per 256: two words of exponents, a byte for each 32 (0: the scale is
- * 0). value = 2^(e - 127) * w_values[q] */
-const uint w_values[4] = {
-#include "quant/fp4_values.h"
-};
-#include "quant/values.glsl"
+ * 0). value = 2^(e - 127) * (twice E2M1) */
+#include "quant/e2m1.glsl"
 
 struct w_block {
     uint q[8];
@@ -13,7 +10,7 @@ struct w_block {
 w_block w_load(uint row, uint slots, uint slot, uint block)
 {
     w_block w;
-    w_lookup(w4[row + slot], w.q);
+    w_e2m1(w4[row + slot], w.q);
     uint e = w1[4u * (row + slots) + block / 4u] >> ((block & 3u) * 8u);
     w.d = from_bits((e & 255u) << 23);
     return w;

@@ -1,9 +1,6 @@
 /* 32 elements: a plane of nibbles, two bytes of scale (UE4M3, one per 16; see nvfp4.c).
- * value = scale / 2 * w_values[q] */
-const uint w_values[4] = {
-#include "quant/fp4_values.h"
-};
-#include "quant/values.glsl"
+ * value = scale / 2 * (twice E2M1) */
+#include "quant/e2m1.glsl"
 
 struct w_block {
     uint q[8];
@@ -13,7 +10,7 @@ struct w_block {
 w_block w_load(uint row, uint slots, uint slot, uint block)
 {
     w_block w;
-    w_lookup(w4[row + slot], w.q);
+    w_e2m1(w4[row + slot], w.q);
     uint s = w_half(4u * (row + slots), slot);
     w.d_lo = mul(half_to_float((s & 255u) << 7), 128.0);
     w.d_hi = mul(half_to_float((s >> 8) << 7), 128.0);

@@ -9,10 +9,6 @@
 #include "base/exact.h"
 #include "quant/grid.h"
 
-static const uint32_t grid[] = {
-#include "quant/iq1_grid.h"
-};
-
 void quant_iq1_m_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -28,9 +24,10 @@ void quant_iq1_m_load(const struct quant_slot *slot, struct quant_block *out)
     for (uint32_t k = 0; k < 4; k++) {
         uint32_t nibble = slot->half >> 4 * k & 15;
         uint32_t index = (slot->word[0] >> 8 * k & 255) | (nibble & 7) << 8;
-        quant_grid_iq1(quant_entry(grid, index), nibble >> 3, out->q + 8 * k);
+        quant_values_iq1(quant_entry(quant_grid_iq1, index), nibble >> 3, out->q + 8 * k);
     }
-    const uint32_t *s = slot->super, j = slot->eighth;
+    const uint32_t *s = slot->super;
+    uint32_t j = slot->eighth;
     uint32_t scales = s[j / 4] >> (j / 2 % 2 * 16 + j % 2 * 6);
     out->scale[0] = (int32_t)(2 * (scales & 7) + 1);
     out->scale[1] = (int32_t)(2 * (scales >> 3 & 7) + 1);

@@ -8,10 +8,6 @@
 #include "base/exact.h"
 #include "quant/grid.h"
 
-static const uint32_t grid[] = {
-#include "quant/iq1_grid.h"
-};
-
 void quant_iq1_s_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -25,7 +21,7 @@ void quant_iq1_s_load(const struct quant_slot *slot, struct quant_block *out)
 {
     for (uint32_t k = 0; k < 4; k++) {
         uint32_t index = (slot->word[0] >> 8 * k & 255) | (slot->half >> 3 * k & 7) << 8;
-        quant_grid_iq1(quant_entry(grid, index), slot->half >> 15, out->q + 8 * k);
+        quant_values_iq1(quant_entry(quant_grid_iq1, index), slot->half >> 15, out->q + 8 * k);
     }
     out->scale[0] = (int32_t)(2 * (slot->half >> 12 & 7) + 1);
     out->d = exact_half_to_float(slot->super[0] & 0xffff) * 0.125f;

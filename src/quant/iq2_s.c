@@ -8,10 +8,6 @@
 #include "base/exact.h"
 #include "quant/grid.h"
 
-static const uint32_t grid[] = {
-#include "quant/iq2_s_grid.h"
-};
-
 void quant_iq2_s_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -27,8 +23,8 @@ void quant_iq2_s_load(const struct quant_slot *slot, struct quant_block *out)
 {
     for (uint32_t k = 0; k < 4; k++) {
         uint32_t index = (slot->word[0] >> 8 * k & 255) | (slot->half >> 2 * k & 3) << 8;
-        quant_grid_iq2(
-            quant_entry(grid, index), slot->word[1] >> 8 * k & 255, out->q + 8 * k);
+        quant_values_iq2(
+            quant_entry(quant_grid_iq2_s, index), slot->word[1] >> 8 * k & 255, out->q + 8 * k);
     }
     out->scale[0] = (int32_t)(2 * (slot->half >> 8 & 15) + 1);
     out->scale[1] = (int32_t)(2 * (slot->half >> 12) + 1);

@@ -7,10 +7,6 @@
 #include "base/exact.h"
 #include "quant/grid.h"
 
-static const uint32_t grid[] = {
-#include "quant/iq2_xs_grid.h"
-};
-
 void quant_iq2_xs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -26,7 +22,7 @@ void quant_iq2_xs_load(const struct quant_slot *slot, struct quant_block *out)
 {
     for (uint32_t k = 0; k < 4; k++) {
         uint32_t v = slot->word[k / 2] >> k % 2 * 16 & 0xffff;
-        quant_grid_iq2(quant_entry(grid, v & 511), quant_signs(v >> 9), out->q + 8 * k);
+        quant_values_iq2(quant_entry(quant_grid_iq2_xs, v & 511), quant_signs(v >> 9), out->q + 8 * k);
     }
     uint32_t s = slot->super[1 + slot->eighth / 4] >> slot->eighth % 4 * 8;
     out->scale[0] = (int32_t)(2 * (s & 15) + 1);

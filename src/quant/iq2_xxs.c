@@ -7,10 +7,6 @@
 #include "base/exact.h"
 #include "quant/grid.h"
 
-static const uint32_t grid[] = {
-#include "quant/iq2_xxs_grid.h"
-};
-
 void quant_iq2_xxs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -23,7 +19,7 @@ void quant_iq2_xxs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant
 void quant_iq2_xxs_load(const struct quant_slot *slot, struct quant_block *out)
 {
     for (uint32_t k = 0; k < 4; k++)
-        quant_grid_iq2(quant_entry(grid, slot->word[0] >> 8 * k & 255),
+        quant_values_iq2(quant_entry(quant_grid_iq2_xxs, slot->word[0] >> 8 * k & 255),
             quant_signs(slot->word[1] >> 7 * k & 127), out->q + 8 * k);
     out->scale[0] = (int32_t)(2 * (slot->word[1] >> 28) + 1);
     out->d = exact_half_to_float(slot->super[0] & 0xffff) * 0.125f;

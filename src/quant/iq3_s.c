@@ -8,10 +8,6 @@
 #include "base/exact.h"
 #include "quant/grid.h"
 
-static const uint32_t grid[] = {
-#include "quant/iq3_s_grid.h"
-};
-
 void quant_iq3_s_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -29,7 +25,7 @@ void quant_iq3_s_load(const struct quant_slot *slot, struct quant_block *out)
     for (uint32_t i = 0; i < 32; i++) {
         uint32_t index = slot->word[i / 16] >> i / 4 % 4 * 8 & 255;
         index |= (slot->half >> i / 4 & 1) << 8;
-        int8_t v = (int8_t)(2 * (quant_entry(grid, index) >> i % 4 * 3 & 7) + 1);
+        int8_t v = (int8_t)(2 * (quant_entry(quant_grid_iq3_s, index) >> i % 4 * 3 & 7) + 1);
         out->q[i] = slot->word[2] >> i & 1 ? (int8_t)-v : v;
     }
     out->scale[0] = (int32_t)(2 * (slot->half >> 8) + 1);

@@ -7,10 +7,6 @@
 #include "base/exact.h"
 #include "quant/grid.h"
 
-static const uint32_t grid[] = {
-#include "quant/iq3_xxs_grid.h"
-};
-
 void quant_iq3_xxs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -25,7 +21,7 @@ void quant_iq3_xxs_load(const struct quant_slot *slot, struct quant_block *out)
 {
     for (uint32_t i = 0; i < 32; i++) {
         uint32_t index = slot->word[i / 16] >> i / 4 % 4 * 8 & 255;
-        uint32_t k = quant_entry(grid, index) >> i % 4 * 3 & 7;
+        uint32_t k = quant_entry(quant_grid_iq3_xxs, index) >> i % 4 * 3 & 7;
         uint32_t signs = quant_signs(slot->word[2] >> i / 8 * 7 & 127);
         int8_t v = (int8_t)(k == 7 ? 62 : 4 + 8 * k);
         out->q[i] = signs >> i % 8 & 1 ? (int8_t)-v : v;

@@ -6,10 +6,6 @@
 
 #include "base/exact.h"
 
-static const uint32_t values[4] = {
-#include "quant/iq4_values.h"
-};
-
 void quant_iq4_nl_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -21,7 +17,7 @@ void quant_iq4_nl_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_
 
 void quant_iq4_nl_load(const struct quant_slot *slot, struct quant_block *out)
 {
-    quant_lookup(slot->u4[0], values, out->q);
+    quant_lookup(slot->u4[0], quant_iq4_values, out->q);
     out->d = exact_half_to_float(slot->half);
 }
 

@@ -7,10 +7,6 @@
 
 #include "base/exact.h"
 
-static const uint32_t values[4] = {
-#include "quant/iq4_values.h"
-};
-
 void quant_iq4_xs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -24,7 +20,7 @@ void quant_iq4_xs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_
 void quant_iq4_xs_load(const struct quant_slot *slot, struct quant_block *out)
 {
     const uint32_t *s = slot->super;
-    quant_lookup(slot->u4[0], values, out->q);
+    quant_lookup(slot->u4[0], quant_iq4_values, out->q);
     uint32_t low = s[1] >> slot->eighth * 4 & 15, high = s[0] >> (16 + slot->eighth * 2) & 3;
     out->scale[0] = (int32_t)(low | high << 4) - 32;
     out->d = exact_half_to_float(s[0] & 0xffff);

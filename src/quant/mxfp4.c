@@ -7,10 +7,6 @@
 
 #include "base/exact.h"
 
-static const uint32_t values[4] = {
-#include "quant/fp4_values.h"
-};
-
 void quant_mxfp4_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -25,7 +21,7 @@ void quant_mxfp4_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_s
 
 void quant_mxfp4_load(const struct quant_slot *slot, struct quant_block *out)
 {
-    quant_lookup(slot->u4[0], values, out->q);
+    quant_lookup(slot->u4[0], quant_e2m1, out->q);
     uint32_t e = slot->super[slot->eighth / 4] >> slot->eighth % 4 * 8 & 255;
     out->d = exact_from_bits(e << 23);
 }

@@ -9,10 +9,6 @@
 
 #include "base/exact.h"
 
-static const uint32_t values[4] = {
-#include "quant/fp4_values.h"
-};
-
 static uint32_t sanitized(uint8_t scale)
 {
     return (scale & 127u) == 127 ? 0 : scale & 127u;
@@ -32,7 +28,7 @@ void quant_nvfp4_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_s
 
 void quant_nvfp4_load(const struct quant_slot *slot, struct quant_block *out)
 {
-    quant_lookup(slot->u4[0], values, out->q);
+    quant_lookup(slot->u4[0], quant_e2m1, out->q);
     out->d = exact_half_to_float((slot->half & 255) << 7) * 128.0f;
     out->dmin = exact_half_to_float(slot->half >> 8 << 7) * 128.0f;
 }

@@ -192,9 +192,13 @@ void quant_scale_min(const uint8_t *s, uint32_t j, uint32_t *scale, uint32_t *mi
     }
 }
 
-void quant_lookup(const uint32_t in[4], const uint32_t values[4], int8_t value[32])
+const int8_t quant_iq4_values[16] = {
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+const int8_t quant_e2m1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+void quant_lookup(const uint32_t in[4], const int8_t values[16], int8_t value[32])
 {
     quant_unpack_nibbles(in, value);
     for (int i = 0; i < 32; i++)
-        value[i] = (int8_t)(values[value[i] / 4] >> value[i] % 4 * 8);
+        value[i] = values[value[i]];
 }

@@ -9,7 +9,8 @@
  *     word planes  [word][slots] of 4 bytes
  *     half planes  [half][slots] of 2 bytes, padded to a word
  *     super words  [n_blocks / 8 rounded up][super] of 4 bytes: shared by 8 consecutive blocks
- * and the row is padded to 16 bytes. A slot that no block uses is 0.
+ * and the row is padded to 16 bytes. A slot that no block uses is 0. A shard of a matrix is its rows,
+ * then the format's table (quant_table) if it has one.
  */
 #ifndef QUANT_QUANT_H
 #define QUANT_QUANT_H
@@ -95,6 +96,10 @@ void quant_unpack_block(const struct quant_type *type, const struct quant_layout
 float quant_element(const struct quant_type *type, const struct quant_layout *layout,
     const uint32_t *row, uint32_t e);
 
+/* What follows the rows of a shard on the device, the same for each of the type: its codebook, a
+ * multiple of 16 bytes. NULL and 0 bytes: nothing. */
+const uint32_t *quant_table(const struct quant_type *type, uint64_t *bytes);
+
 #define QUANT(name, ...)                                                                           \
     void quant_##name##_slot(const uint8_t *, uint32_t, uint32_t, struct quant_slot *);            \
     void quant_##name##_load(const struct quant_slot *, struct quant_block *);                     \
@@ -121,8 +126,10 @@ void quant_unpack_pairs(const uint32_t in[2], uint32_t at, int8_t value[32]);
 /* Bit `at` of 32 values -> a word: that of value 4 i + k at bit i of byte k. Back: or-ed in. */
 uint32_t quant_pack_bits(const uint8_t value[32], uint32_t at);
 void quant_unpack_bits(uint32_t in, uint32_t at, int8_t value[32]);
-/* Nibbles as quant_unpack_nibbles, looked up in 16 signed bytes, four a word. */
-void quant_lookup(const uint32_t in[4], const uint32_t values[4], int8_t value[32]);
+/* Nibbles as quant_unpack_nibbles, looked up in a table. */
+void quant_lookup(const uint32_t in[4], const int8_t values[16], int8_t value[32]);
+extern const int8_t quant_iq4_values[16]; /* IQ4_NL, IQ4_XS */
+extern const int8_t quant_e2m1[16];       /* MXFP4, NVFP4: twice the values of E2M1 */
 /* Q4_K, Q5_K: 6-bit scale and minimum j of 8 from 12 bytes. */
 void quant_scale_min(const uint8_t *s, uint32_t j, uint32_t *scale, uint32_t *minimum);
 

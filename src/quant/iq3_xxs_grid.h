@@ -1,4 +1,4 @@
-/* Read by C and GLSL: the 256 codebook entries of IQ3_XXS, two a word, the first one low.
+/* The 256 codebook entries of IQ3_XXS, two a word, the first one low.
  * An entry: 4 values of 3 bits, the first lowest; k means 4 + 8 k, but 7 means 62. */
 0x00020000u, 0x00090004u, 0x000f000bu, 0x00120010u, 0x00220019u, 0x003d003bu, 0x00430041u,
 0x004a0048u, 0x00550051u, 0x005a0058u, 0x006c0061u, 0x00800078u, 0x00840082u, 0x00900089u,

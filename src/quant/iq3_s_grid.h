@@ -1,4 +1,4 @@
-/* Read by C and GLSL: the 512 codebook entries of IQ3_S, two a word, the first one low.
+/* The 512 codebook entries of IQ3_S, two a word, the first one low.
  * An entry: 4 values of 3 bits, the first lowest; k means 1 + 2 k. */
 0x00010000u, 0x00050002u, 0x00080007u, 0x000a0009u, 0x000e000cu, 0x00110010u, 0x001b0015u,
 0x00220020u, 0x00270025u, 0x002b0029u, 0x00320030u, 0x003c0039u, 0x0040003fu, 0x00420041u,

@@ -1,4 +1,4 @@
-/* Read by C and GLSL: the 1024 codebook entries of IQ2_S, two a word, the first one low.
+/* The 1024 codebook entries of IQ2_S, two a word, the first one low.
  * An entry: 8 values of 2 bits, the first lowest; 0, 1, 2 mean 8, 25, 43. */
 0x00020000u, 0x00080005u, 0x0011000au, 0x00160014u, 0x00200019u, 0x00250022u, 0x00410028u,
 0x00460044u, 0x00500049u, 0x00550052u, 0x00610058u, 0x00660064u, 0x00800069u, 0x00850082u,

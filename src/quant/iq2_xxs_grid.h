@@ -1,4 +1,4 @@
-/* Read by C and GLSL: the 256 codebook entries of IQ2_XXS, two a word, the first one low.
+/* The 256 codebook entries of IQ2_XXS, two a word, the first one low.
  * An entry: 8 values of 2 bits, the first lowest; 0, 1, 2 mean 8, 25, 43. */
 0x00020000u, 0x00080005u, 0x0011000au, 0x00200014u, 0x00280022u, 0x0041002au, 0x00500044u,
 0x00610058u, 0x00800064u, 0x008a0082u, 0x010100a2u, 0x01100104u, 0x01400115u, 0x01980184u,

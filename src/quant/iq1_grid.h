@@ -1,4 +1,4 @@
-/* Read by C and GLSL: the 2048 codebook entries of IQ1_S and IQ1_M, two a word, the first one low.
+/* The 2048 codebook entries of IQ1_S and IQ1_M, two a word, the first one low.
  * An entry: 8 values of 2 bits, the first lowest; 0, 1, 2 mean -1, 0, 1. */
 0x00020000u, 0x00080005u, 0x0011000au, 0x00200015u, 0x00280022u, 0x0045002au, 0x00540051u,
 0x00650056u, 0x00820080u, 0x008a0088u, 0x00a00095u, 0x00a800a2u, 0x010400aau, 0x01110105u,
