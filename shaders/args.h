@@ -21,7 +21,7 @@
 #endif
 
 #define MAX_LANES 32u
-#define ATTN_CHUNK 128u  /* positions whose scores share one maximum */
+#define ATTN_CHUNK 128u /* positions whose scores share one maximum */
 #define MAX_HEAD_DIM 256u
 #define K_TILE 32u       /* positions interleaved in the K cache */
 #define RING_SIZE 256u   /* sampled tokens kept for the host */
@@ -30,20 +30,21 @@
 
 /* Specialization constants, the same ids in every kernel. */
 #define SPEC_SIZE_X 0 /* invocations that share a row */
-#define SPEC_SIZE_Y 1 /* rows per workgroup */
+#define SPEC_SIZE_Y 1 /* groups of rows per workgroup */
 #define SPEC_COLS 2   /* tokens per workgroup */
 #define SPEC_KV_F16 3 /* 1: the KV cache holds packed halves, 0: f32 */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
-#define SPEC_COUNT 5
+#define SPEC_ROWS 5   /* rows of a group: an invocation works on all of them */
+#define SPEC_COUNT 6
 
 /* Per-token values, on the device, so that recorded commands can be replayed. The sampler advances
  * it: the device can run several tokens ahead of the host. */
 STRUCT(step_args)
 {
-    U32 n_tokens; /* evaluated now: history[pos .. pos + n_tokens) */
-    U32 pos;      /* position of the first of them */
+    U32 n_tokens;                     /* evaluated now: history[pos .. pos + n_tokens) */
+    U32 pos;                          /* position of the first of them */
     U32 chunks_x, chunks_y, chunks_z; /* workgroups of split attention (indirect dispatch) */
-    U32 count;    /* tokens sampled so far: index into the ring */
+    U32 count;                        /* tokens sampled so far: index into the ring */
     U32 n_vocab;
     U32 seed_lo, seed_hi;
     F32 inv_temp; /* 0: greedy */
@@ -51,14 +52,14 @@ STRUCT(step_args)
     F32 top_p;    /* 1: off */
     F32 min_p;    /* 0: off */
     F32 repeat, repeat_inv, presence, frequency;
-    U32 last_n;   /* 0: no penalties */
+    U32 last_n; /* 0: no penalties */
 };
 
 /* How a vector of n_blocks blocks is spread over the virtual lanes. */
 #define ROW_ARGS U32 n_blocks, steps, lanes;
 
-#define MATVEC_BIAS 1u     /* add bias[row] */
-#define MATVEC_ADD 2u      /* add to what y holds */
+#define MATVEC_BIAS 1u /* add bias[row] */
+#define MATVEC_ADD 2u  /* add to what y holds */
 STRUCT(matvec_args)
 {
     ROW_ARGS
@@ -77,7 +78,7 @@ STRUCT(embed_args)
     U32 y_stride;
 };
 
-#define RMSNORM_LAST 1u    /* only the newest token's row, written to row 0 */
+#define RMSNORM_LAST 1u /* only the newest token's row, written to row 0 */
 STRUCT(rmsnorm_args)
 {
     ROW_ARGS
@@ -95,15 +96,16 @@ STRUCT(quantize_args)
 STRUCT(rope_kv_args)
 {
     U32 n_head, n_head_kv, head_dim, n_rot;
-    U32 stride;             /* floats from token to token */
-    U32 k_first, v_first;   /* elements of the first K and V value; Q begins at 0 */
-    U32 n_ctx;              /* positions in the cache, a multiple of K_TILE */
+    U32 stride;           /* floats from token to token */
+    U32 k_first, v_first; /* elements of the first K and V value; Q begins at 0 */
+    U32 n_ctx;            /* positions in the cache, a multiple of K_TILE */
 };
 
 STRUCT(attention_args)
 {
     U32 n_head, n_head_kv, head_dim;
     U32 q_stride, y_stride, n_ctx;
+    U32 chunk_first, chunk_count; /* what this dispatch does, unless SPLIT */
     F32 scale;
 };
 
@@ -120,6 +122,11 @@ STRUCT(silu_mul_args)
 STRUCT(penalize_args)
 {
     U32 n_vocab;
+};
+
+STRUCT(nll_args)
+{
+    U32 n_vocab, stride;
 };
 
 STRUCT(sample_args)

@@ -1,9 +1,11 @@
 #version 450
 /*
  * Attention of one head and token over chunks of ATTN_CHUNK positions. Within a chunk: scores, their
- * maximum, p = exp(score - maximum), sums of p and p * V in the order of positions; chunks are joined
- * in order. SPLIT: x is the chunk, results are partial, attn_reduce joins them; else x is the head,
- * y the token, and the workgroup does all chunks. The bits are the same.
+ * maximum, p = exp(score - maximum), sums of p and p * V in the order of positions; chunks are
+ * joined in order. SPLIT: x is the chunk, results are partial, attn_reduce joins them; else x is the
+ * head, y the token, and a workgroup joins chunk_count chunks to what the dispatch before left in
+ * p[]: one dispatch over a long context would run long, and a driver has been seen to end loops
+ * silently after 65535 iterations. The bits are the same.
  */
 #include "common.glsl"
 #include "kv.glsl"
@@ -12,8 +14,9 @@ layout(push_constant) uniform Args { attention_args a; };
 layout(binding = 0) readonly buffer Q { float q[]; };
 layout(binding = 1) readonly buffer K { uint kc[]; };
 layout(binding = 2) readonly buffer V { uint vc[]; };
-layout(binding = 3) writeonly buffer Y { float y[]; }; /* SPLIT: [chunk][head][2 + head_dim] */
+layout(binding = 3) writeonly buffer Y { float y[]; };
 layout(binding = 4) readonly buffer S { step_args step; };
+layout(binding = 5) buffer P { float p[]; }; /* [chunk if SPLIT, else token][head][2 + head_dim] */
 shared float query[MAX_HEAD_DIM];
 shared float scores[ATTN_CHUNK];
 shared float weights[ATTN_CHUNK];
@@ -81,13 +84,26 @@ void main()
     for (uint d = x; d < a.head_dim; d += SIZE_X)
         query[d] = sanitize(q[t * a.q_stride + head * a.head_dim + d]);
     barrier();
-    uint chunk = SPLIT != 0u ? gl_WorkGroupID.x : 0u;
-    uint end = SPLIT != 0u ? chunk + 1u : (n_pos + ATTN_CHUNK - 1u) / ATTN_CHUNK;
+    uint n_chunks = (n_pos + ATTN_CHUNK - 1u) / ATTN_CHUNK;
+    uint chunk = SPLIT != 0u ? gl_WorkGroupID.x : a.chunk_first;
+    uint end = SPLIT != 0u ? chunk + 1u : min(chunk + a.chunk_count, n_chunks);
+    if (chunk >= n_chunks)
+        return;
+    uint at = ((SPLIT != 0u ? chunk : t) * a.n_head + head) * (2u + a.head_dim);
+    bool start = SPLIT != 0u || chunk == 0u;
     float m = 0.0, l = 0.0;
+    if (!start) {
+        m = p[at];
+        l = p[at + 1u];
+        for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
+            sums[d] = p[at + 2u + d];
+            sums[d + 1u] = p[at + 3u + d];
+        }
+        barrier(); /* all have read before one writes m and l back */
+    }
     for (; chunk < end; chunk++) {
         uint first = chunk * ATTN_CHUNK, n = min(ATTN_CHUNK, n_pos - first);
         float m1 = chunk_weights(kv_head, first, n), l1 = chunk_sum(n);
-        bool start = SPLIT != 0u || chunk == 0u;
         join j = join_sums(m, l, m1, l1);
         for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
             vec2 o = chunk_values(kv_head, first, n, d);
@@ -96,23 +112,21 @@ void main()
         }
         m = start ? m1 : j.m;
         l = start ? l1 : j.l;
+        start = false;
         barrier(); /* weights[] is written again in the next round */
     }
-    if (SPLIT != 0u) {
-        uint at = (gl_WorkGroupID.x * a.n_head + head) * (2u + a.head_dim);
-        if (x == 0u) {
-            y[at] = m;
-            y[at + 1u] = l;
-        }
-        for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
-            y[at + 2u + d] = sums[d];
-            y[at + 3u + d] = sums[d + 1u];
-        }
-        return;
+    bool finished = SPLIT == 0u && end == n_chunks;
+    if (!finished && x == 0u) {
+        p[at] = m;
+        p[at + 1u] = l;
     }
-    float inv = recip(l);
-    for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
-        y[t * a.y_stride + head * a.head_dim + d] = mul(sums[d], inv);
-        y[t * a.y_stride + head * a.head_dim + d + 1u] = mul(sums[d + 1u], inv);
-    }
+    float inv = finished ? recip(l) : 0.0;
+    uint y_at = t * a.y_stride + head * a.head_dim;
+    for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X)
+        for (uint k = d; k < d + 2u; k++) {
+            if (finished)
+                y[y_at + k] = mul(sums[k], inv);
+            else
+                p[at + 2u + k] = sums[k];
+        }
 }

@@ -16,6 +16,7 @@ layout(constant_id = SPEC_SIZE_Y) const uint SIZE_Y = 1;
 layout(constant_id = SPEC_COLS) const uint COLS = 1;
 layout(constant_id = SPEC_KV_F16) const uint KV_F16 = 1;
 layout(constant_id = SPEC_SPLIT) const uint SPLIT = 0;
+layout(constant_id = SPEC_ROWS) const uint ROWS = 1;
 layout(local_size_x_id = SPEC_SIZE_X, local_size_y_id = SPEC_SIZE_Y) in;
 
 float mul(float a, float b)

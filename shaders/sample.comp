@@ -121,6 +121,8 @@ void set_mass_target(uint least, float top)
         uint rest = ((low & 65535u) * 4096u + lo * p) >> 16;
         left_hi = (high << 16 | low >> 16) + (rest >> 12);
         left_lo = rest & 4095u;
+        if (left_hi == 0u && left_lo == 0u)
+            left_lo = 1u; /* a top_p below 2^-16 keeps the likeliest */
     }
     barrier();
 }

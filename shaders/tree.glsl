@@ -33,15 +33,15 @@
             }                                                                                      \
     }
 
-shared float tree_sums[SIZE_X * SIZE_Y * COLS];
+shared float tree_sums[SIZE_X * SIZE_Y * ROWS * COLS];
 
-/* The sum, in every invocation with x = 0 of each row. Contains barriers. */
-float tree_sum(float mine, uint col)
+/* The sum of result i of ROWS * COLS, in all invocations that share it. Contains barriers. */
+float tree_sum(float mine, uint i)
 {
     if (SIZE_X == 1u)
         return mine;
     uint x = gl_LocalInvocationID.x;
-    uint at = (col * SIZE_Y + gl_LocalInvocationID.y) * SIZE_X + x;
+    uint at = (i * SIZE_Y + gl_LocalInvocationID.y) * SIZE_X + x;
     tree_sums[at] = mine;
     barrier();
     for (uint h = 1u; h < SIZE_X; h <<= 1) {

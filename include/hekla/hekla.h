@@ -67,15 +67,21 @@ HEKLA_API const char *hekla_status_text(hekla_status status);
 
 enum hekla_device_type { HEKLA_GPU_DISCRETE, HEKLA_GPU_INTEGRATED, HEKLA_GPU_OTHER, HEKLA_CPU };
 
+/* `device` in the model options accepts id, uuid, pci, or a part of the name. */
 struct hekla_device_info {
-    char id[8];             /* what `device` in the model options accepts: "0", "1", ... or "ref" */
+    char id[8];   /* "0", "1", ...: position in the driver's list, which may change; or "ref" */
+    char uuid[9]; /* the device's UUID folded (xor) to 8 hex digits; stable */
+    char pci[16]; /* PCI address "0000:03:00.0", stable; empty where the driver does not tell */
     char name[256];
-    char driver[256];       /* driver name and version */
+    char driver[256]; /* driver name and version */
     enum hekla_device_type type;
-    uint64_t memory_bytes;  /* size of the largest device-local heap */
-    bool usable;            /* false: see why_not */
-    bool chosen;            /* what a model is opened on when no device is named */
-    char why_not[128];
+    uint64_t memory_bytes;      /* size of the largest device-local heap */
+    uint64_t memory_free_bytes; /* what can be allocated now, where the driver tells */
+    uint32_t subgroup_size, subgroup_min, subgroup_max;
+    char paths[512]; /* optional features that faster kernels can use, comma-separated */
+    bool usable;
+    bool chosen;   /* what a model is opened on when no device is named */
+    char why[128]; /* why it is or is not usable, or chosen */
 };
 
 /* Lists Vulkan devices, best first order not implied, then the CPU reference ("ref": plain C, slow,
@@ -88,24 +94,25 @@ HEKLA_API hekla_status hekla_device_list(
 /* ---- models -------------------------------------------------------------------------------- */
 
 struct hekla_model_options {
-    const char *path;    /* GGUF file, or the first of a split model; NULL: the built-in model */
-    const char *device;  /* id, or part of a name; "ref"; NULL: the best device */
-    const char *caps;    /* capability overrides such as "int_dot=0"; NULL: none */
-    bool vocab_only;     /* header and tokenizer only; no device is opened */
+    const char *path;   /* GGUF file, or the first of a split model; NULL: the built-in model */
+    const char *device; /* id, or part of a name; "ref"; NULL: the best device */
+    const char *caps;   /* capability overrides such as "int_dot=0"; NULL: none */
+    bool vocab_only;    /* header and tokenizer only; no device is opened */
     /* Called on the opening thread with 0..1 as weights are uploaded; return false to cancel. */
     bool (*progress)(void *user, double fraction);
     void *progress_user;
 };
 
 struct hekla_model_info {
-    char name[128];         /* general.name, or the file's name */
+    char name[128]; /* general.name, or the file's name */
     char architecture[64];
-    char type_name[32];     /* the commonest weight type, such as "Q4_K" */
+    char type_name[32]; /* the commonest weight type, such as "Q4_K" */
     char device[256];
+    bool device_is_cpu; /* software Vulkan or the reference: slow */
     uint64_t n_params;
-    uint64_t file_bytes;    /* tensor data in the file(s) */
-    uint64_t device_bytes;  /* weights as stored on the device */
-    uint64_t decode_bytes;  /* weight bytes read for one decoded token */
+    uint64_t file_bytes;   /* tensor data in the file(s) */
+    uint64_t device_bytes; /* weights as stored on the device */
+    uint64_t decode_bytes; /* weight bytes read for one decoded token */
     uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
     bool add_bos;
     hekla_token bos, eos, eot; /* -1: none */
@@ -175,10 +182,10 @@ enum hekla_kv_type {
 };
 
 struct hekla_session_options {
-    uint32_t n_ctx;       /* positions; 0: what the model was trained for, if it fits */
-    uint32_t n_batch;     /* most prompt tokens evaluated at once; 0: 512 */
+    uint32_t n_ctx;   /* positions; 0: what the model was trained for, if it fits */
+    uint32_t n_batch; /* most prompt tokens evaluated at once; 0: 512 */
     enum hekla_kv_type kv_type;
-    bool all_logits;      /* keep the logits of every evaluated position, not only the newest */
+    bool all_logits; /* keep the logits of every evaluated position, not only the newest */
 };
 
 HEKLA_API hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
@@ -193,8 +200,8 @@ HEKLA_API void hekla_session_rewind(hekla_session *session, uint32_t pos);
 
 /* Appends n tokens and evaluates them. Blocking. HEKLA_ARGUMENT if they do not fit in the context
  * or an id is not in the vocabulary: then nothing is evaluated. */
-HEKLA_API hekla_status hekla_session_eval(hekla_session *session, const hekla_token *tokens,
-    size_t n, struct hekla_error *err);
+HEKLA_API hekla_status hekla_session_eval(
+    hekla_session *session, const hekla_token *tokens, size_t n, struct hekla_error *err);
 /* Makes the session hold exactly these tokens: keeps the common prefix, evaluates the rest
  * (at least the last token). *reused (may be NULL) gets the number of tokens kept. */
 HEKLA_API hekla_status hekla_session_sync(hekla_session *session, const hekla_token *tokens,
@@ -204,18 +211,25 @@ HEKLA_API hekla_status hekla_session_sync(hekla_session *session, const hekla_to
  * Valid until the next call on the session. */
 HEKLA_API const float *hekla_session_logits(hekla_session *session);
 
+/* Appends the tokens but the last and writes nll[n - 1]: the surprise, -ln p, of each token after
+ * the first, given all before it; computed on the device. Needs all_logits; n >= 2. Blocking. The
+ * logits of the newest position are not kept. */
+HEKLA_API hekla_status hekla_session_score(hekla_session *session, const hekla_token *tokens,
+    size_t n, float *nll, struct hekla_error *err);
+
 /* With all_logits: called once for each evaluated position, in order, with logits [n_vocab]. */
-HEKLA_API void hekla_session_on_logits(hekla_session *session,
-    void (*fn)(void *user, uint32_t pos, const float *logits), void *user);
+HEKLA_API void hekla_session_on_logits(
+    hekla_session *session, void (*fn)(void *user, uint32_t pos, const float *logits), void *user);
 
 struct hekla_sampling {
-    float temperature;        /* 0 or less: greedy */
-    uint32_t top_k;           /* 0: off */
-    float top_p;              /* 1 or more, or 0: off */
-    float min_p;              /* 0: off */
-    float repeat_penalty;     /* 1 or 0: off */
+    float temperature;                         /* 0 or less: greedy */
+    uint32_t top_k;                            /* 0: off */
+    float top_p;                               /* 1 or more, or 0: off */
+    float min_p;                               /* 0: off */
+    float repeat_penalty;                      /* 1 or 0: off */
     float presence_penalty, frequency_penalty; /* 0: off */
-    uint32_t penalty_last_n;  /* how many of the newest tokens the penalties see; 0: none */
+    /* How many of the newest tokens the penalties see, at most 32768; 0: none. */
+    uint32_t penalty_last_n;
     uint64_t seed;
 };
 /* The field's usual defaults: 0.8, 40, 0.95, 0.05, no penalties over 64 tokens; seed 0. */

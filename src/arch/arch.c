@@ -23,8 +23,7 @@ hekla_status arch_find(
             *out = table[i].arch;
             return HEKLA_OK;
         }
-    return hekla_fail(err, HEKLA_UNSUPPORTED,
-        "%s: architecture \"%.*s\" is not supported, only"
+    return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: architecture \"%.*s\" is not supported, only"
 #define ARCH(id, text) " " text
 #include "arch/arch.def"
 #undef ARCH

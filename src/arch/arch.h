@@ -11,10 +11,10 @@
 struct arch_scratch {
     struct rows x, norm, qkv, attn, gate_up, ff; /* f32 */
     struct rows_q8 embd_q8, attn_q8, ff_q8;
-    uint32_t k_first, v_first, up_first;         /* in qkv and gate_up */
-    struct kv_cache *kv;                         /* [n_layer] */
+    uint32_t k_first, v_first, up_first; /* in qkv and gate_up */
+    struct kv_cache *kv;                 /* [n_layer] */
     struct gpu_view partials;
-    struct rows logits;                          /* [1 or n_tokens][n_vocab] */
+    struct rows logits; /* [1 or n_tokens][n_vocab] */
 };
 
 enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };

@@ -19,8 +19,7 @@ static const struct weight_rule rules[] = {
     {"blk.%u.attn_q.bias", WEIGHT_VECTOR, DIM_Q, DIM_ONE, true, true, LAYER(q_bias)},
     {"blk.%u.attn_k.bias", WEIGHT_VECTOR, DIM_KV, DIM_ONE, true, true, LAYER(k_bias)},
     {"blk.%u.attn_v.bias", WEIGHT_VECTOR, DIM_KV, DIM_ONE, true, true, LAYER(v_bias)},
-    {"blk.%u.attn_output.bias", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, true,
-        LAYER(attn_out_bias)},
+    {"blk.%u.attn_output.bias", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, true, LAYER(attn_out_bias)},
     {"blk.%u.ffn_norm.weight", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, false, LAYER(ffn_norm)},
     {"blk.%u.ffn_gate.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_FF, true, false, LAYER(gate)},
     {"blk.%u.ffn_up.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_FF, true, false, LAYER(up)},
@@ -55,25 +54,29 @@ static hekla_status read_shape(
     s = s ? s : check_range(file, "llama.block_count", p->n_layer, 1, 4096, err);
     s = s ? s : check_range(file, "llama.feed_forward_length", p->n_ff, 1, 1u << 22, err);
     s = s ? s : check_range(file, "llama.attention.head_count", h->n_head, 1, 4096, err);
-    s = s ? s : gguf_get_u32(g, "llama.attention.head_count_kv", false, h->n_head, &h->n_head_kv, err);
+    s = s ? s
+          : gguf_get_u32(g, "llama.attention.head_count_kv", false, h->n_head, &h->n_head_kv, err);
     s = s ? s : check_range(file, "llama.attention.head_count_kv", h->n_head_kv, 1, h->n_head, err);
     if (!s && h->n_head % h->n_head_kv)
         s = hekla_fail(err, HEKLA_FORMAT, "%s: %u attention heads cannot share %u key/value heads",
             file, h->n_head, h->n_head_kv);
-    s = s ? s : gguf_get_u32(g, "llama.attention.key_length", false, p->n_embd / h->n_head,
-                    &h->head_dim, err);
-    s = s ? s : gguf_get_u32(g, "llama.attention.value_length", false, h->head_dim, &value_dim, err);
+    s = s ? s
+          : gguf_get_u32(
+                g, "llama.attention.key_length", false, p->n_embd / h->n_head, &h->head_dim, err);
+    s = s ? s
+          : gguf_get_u32(g, "llama.attention.value_length", false, h->head_dim, &value_dim, err);
     s = s ? s : check_range(file, "llama.attention.key_length", h->head_dim, 4, MAX_HEAD_DIM, err);
     if (!s && (value_dim != h->head_dim || h->head_dim % 4))
         s = hekla_fail(err, HEKLA_UNSUPPORTED,
-            "%s: heads of %u (keys) and %u (values) elements are not supported, only equal multiples "
+            "%s: heads of %u (keys) and %u (values) elements are not supported, only equal "
+            "multiples "
             "of 4",
             file, h->head_dim, value_dim);
     s = s ? s : gguf_get_u32(g, "llama.rope.dimension_count", false, h->head_dim, &h->n_rot, err);
     s = s ? s : check_range(file, "llama.rope.dimension_count", h->n_rot, 2, h->head_dim, err);
     if (!s && h->n_rot % 2)
-        s = hekla_fail(err, HEKLA_FORMAT, "%s: llama.rope.dimension_count is %u, expected an even number",
-            file, h->n_rot);
+        s = hekla_fail(err, HEKLA_FORMAT,
+            "%s: llama.rope.dimension_count is %u, expected an even number", file, h->n_rot);
     s = s ? s : gguf_get_u32(g, "llama.expert_count", false, 0, &experts, err);
     if (!s && experts)
         s = hekla_fail(err, HEKLA_UNSUPPORTED,
@@ -100,19 +103,26 @@ static hekla_status read_rope(
     hekla_status s = read_positive(g, file, "llama.rope.freq_base", 10000.0f, 1e12f, &r->base, err);
     /* Older files give only the scale of linear scaling. */
     s = s ? s : read_positive(g, file, "llama.rope.scale_linear", 1.0f, 1e6f, &old_factor, err);
-    s = s ? s : read_positive(g, file, "llama.rope.scaling.factor", old_factor, 1e6f, &r->factor, err);
+    s = s ? s
+          : read_positive(g, file, "llama.rope.scaling.factor", old_factor, 1e6f, &r->factor, err);
     s = s ? s : gguf_get_string(g, "llama.rope.scaling.type", false, &type, err);
-    s = s ? s : gguf_get_u32(g, "llama.rope.scaling.original_context_length", false,
-                    p->n_ctx_train, &r->original_ctx, err);
-    s = s ? s : check_range(file, "llama.rope.scaling.original_context_length", r->original_ctx, 1,
-                    1u << 24, err);
-    s = s ? s : read_positive(g, file, "llama.rope.scaling.attn_factor", 1.0f, 1e3f,
-                    &r->attn_factor, err);
-    s = s ? s : gguf_get_f32(g, "llama.rope.scaling.yarn_ext_factor", false, 1.0f, &r->ext_factor, err);
-    s = s ? s : read_positive(g, file, "llama.rope.scaling.yarn_beta_fast", 32.0f, 1e6f,
-                    &r->beta_fast, err);
-    s = s ? s : read_positive(g, file, "llama.rope.scaling.yarn_beta_slow", 1.0f, 1e6f,
-                    &r->beta_slow, err);
+    s = s ? s
+          : gguf_get_u32(g, "llama.rope.scaling.original_context_length", false, p->n_ctx_train,
+                &r->original_ctx, err);
+    s = s ? s
+          : check_range(file, "llama.rope.scaling.original_context_length", r->original_ctx, 1,
+                1u << 24, err);
+    s = s ? s
+          : read_positive(
+                g, file, "llama.rope.scaling.attn_factor", 1.0f, 1e3f, &r->attn_factor, err);
+    s = s ? s
+          : gguf_get_f32(g, "llama.rope.scaling.yarn_ext_factor", false, 1.0f, &r->ext_factor, err);
+    s = s ? s
+          : read_positive(
+                g, file, "llama.rope.scaling.yarn_beta_fast", 32.0f, 1e6f, &r->beta_fast, err);
+    s = s ? s
+          : read_positive(
+                g, file, "llama.rope.scaling.yarn_beta_slow", 1.0f, 1e6f, &r->beta_slow, err);
     if (s)
         return s;
     if (gguf_string_is(type, "yarn"))
@@ -132,8 +142,9 @@ static hekla_status read_params(
     const struct gguf *g, const char *file, struct model_params *p, struct hekla_error *err)
 {
     hekla_status s = read_shape(g, file, p, err);
-    s = s ? s : read_positive(g, file, "llama.attention.layer_norm_rms_epsilon", 1e-5f, 1.0f,
-                    &p->norm_eps, err);
+    s = s ? s
+          : read_positive(
+                g, file, "llama.attention.layer_norm_rms_epsilon", 1e-5f, 1.0f, &p->norm_eps, err);
     return s ? s : read_rope(g, file, p, err);
 }
 
@@ -185,8 +196,8 @@ static void build(const struct model *m, const struct arch_scratch *s, enum arch
         return;
     bool last = logits == ARCH_LOGITS_LAST;
     op_rmsnorm(list, s->norm, s->x, w->output_norm, m->params.norm_eps, last);
-    struct matvec_input in = input_for(list, s->norm, s->embd_q8,
-        (const struct matrix *[]){&w->output}, 1, last ? 1 : 0);
+    struct matvec_input in = input_for(
+        list, s->norm, s->embd_q8, (const struct matrix *[]){&w->output}, 1, last ? 1 : 0);
     op_matvec(list, s->logits, 0, &w->output, &in, (struct gpu_view){0}, false, last ? 1 : 0);
 }
 

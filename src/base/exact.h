@@ -1,7 +1,8 @@
 /*
- * base/exact: the arithmetic that every device reproduces bit for bit; shaders/common.glsl mirrors it
- * line by line. Only f32 additions, subtractions and multiplications in the order written (compile
- * with -ffp-contract=off), integer operations and bit casts. Rules and reasons: src/ref/ref.h.
+ * base/exact: the arithmetic that every device reproduces bit for bit; shaders/common.glsl mirrors
+ * it line by line. Only f32 additions, subtractions and multiplications in the order written
+ * (compile with -ffp-contract=off), integer operations and bit casts. Rules and reasons:
+ * src/ref/ref.h.
  */
 #ifndef BASE_EXACT_H
 #define BASE_EXACT_H

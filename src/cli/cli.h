@@ -30,6 +30,7 @@ int cli_devices(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_tokenize(int argc, char **argv);
+int cli_perplexity(int argc, char **argv);
 
 /* Prints "hekla: SENTENCE" on stderr and returns code. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -71,13 +71,34 @@ static void write_json(const struct hekla_device_info *devices, size_t n)
         write_json_text("driver", device->driver);
         cli_writef(", \"chosen\": %s, \"usable\": %s", device->chosen ? "true" : "false",
             device->usable ? "true" : "false");
-        if (!device->usable) {
-            cli_writef(", ");
-            write_json_text("why_not", device->why_not);
-        }
+        cli_writef(", \"memory_free_bytes\": %" PRIu64 ", \"subgroup_size\": %" PRIu32
+                   ", \"subgroup_min\": %" PRIu32 ", \"subgroup_max\": %" PRIu32 ",\n   ",
+            device->memory_free_bytes, device->subgroup_size, device->subgroup_min,
+            device->subgroup_max);
+        write_json_text("uuid", device->uuid);
+        cli_writef(", ");
+        write_json_text("pci", device->pci);
+        cli_writef(", ");
+        write_json_text("paths", device->paths);
+        cli_writef(", ");
+        write_json_text("why", device->why);
         cli_writef("}");
     }
     cli_writef("\n]\n");
+}
+
+static void write_details(struct hekla_device_info *device)
+{
+    char free_bytes[32];
+    cli_writef("        %s\n", cli_printable(device->why));
+    if (!device->usable || strcmp(device->id, "ref") == 0)
+        return;
+    cli_format_bytes(free_bytes, sizeof(free_bytes), device->memory_free_bytes);
+    cli_writef("        id %s%s%s | %s free | subgroups of %" PRIu32, device->uuid,
+        device->pci[0] ? " or " : "", device->pci, free_bytes, device->subgroup_min);
+    if (device->subgroup_max != device->subgroup_min)
+        cli_writef(" to %" PRIu32, device->subgroup_max);
+    cli_writef("\n        %s\n", device->paths[0] ? device->paths : "no optional features");
 }
 
 static void write_table(struct hekla_device_info *devices, size_t n)
@@ -100,8 +121,7 @@ static void write_table(struct hekla_device_info *devices, size_t n)
         cli_writef("%s%c %-4s  %-14s  %10s  %-*s  %s%s\n", marked ? bold[0] : "",
             device->chosen ? '*' : ' ', device->id, type_text(device), memory, width, device->name,
             cli_printable(device->driver), marked ? bold[1] : "");
-        if (!device->usable)
-            cli_writef("        not usable: %s\n", cli_printable(device->why_not));
+        write_details(device);
     }
 }
 

@@ -2,12 +2,14 @@
 
 #include "cli/interrupt.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct cli_command commands[] = {
     {"run", "continue a prompt, or chat", cli_run},
     {"devices", "list what a model can run on", cli_devices},
     {"info", "show a model file's metadata, tensors and a summary", cli_info},
+    {"perplexity", "measure how well a model predicts a text", cli_perplexity},
     {"tokenize", "show the tokens of a text", cli_tokenize},
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -24,7 +26,10 @@ static int help(void)
                "Start with: hekla run -p \"Once upon a time\" -n 120 --temp 0\n\n"
                "Environment:\n"
                "  HEKLA_CAPS   switches off what a device can do, such as int_dot=0\n"
-               "  NO_COLOR     no colours\n\n"
+               "  HEKLA_LAYERS 1: let implicit Vulkan layers (overlays) in\n"
+               "  NO_COLOR     no colours\n"
+               "  GGML_VK_VISIBLE_DEVICES, VK_DRIVER_FILES, MESA_VK_DEVICE_SELECT and the Vulkan\n"
+               "               loader's other variables work as everywhere\n\n"
                "Exit codes:\n"
                "  0    success\n"
                "  1    a file cannot be read or written, is not valid, or is not supported\n"
@@ -90,8 +95,18 @@ static int dispatch(int argc, char **argv)
     return command ? command->run(argc - 1, argv + 1) : fail_unknown(argv[1]);
 }
 
+/* Overlays hook every program that opens Vulkan, and some crash those that only compute. Mesa's
+ * device selection is an implicit layer too: whoever sets it wants it. */
+static void keep_overlays_out(void)
+{
+    const char *let_in = getenv("HEKLA_LAYERS");
+    if ((!let_in || strcmp(let_in, "1") != 0) && !getenv("MESA_VK_DEVICE_SELECT"))
+        setenv("VK_LOADER_LAYERS_DISABLE", "~implicit~", 0);
+}
+
 int main(int argc, char **argv)
 {
+    keep_overlays_out();
     cli_interrupt_open();
     int code = dispatch(argc, argv);
     int written = cli_write_status();

@@ -4,14 +4,41 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* What other tools of the field made people set: the devices that may be seen, the first one used.
+ */
+static const char *default_device(char *id, size_t size)
+{
+    const char *mask = getenv("GGML_VK_VISIBLE_DEVICES");
+    size_t n = mask ? strcspn(mask, ",") : 0;
+    if (n == 0 || n >= size)
+        return NULL;
+    memcpy(id, mask, n);
+    id[n] = 0;
+    return id;
+}
+
+/* A GPU's owner should know that it is idle. */
+static void warn_of_cpu(const hekla_model *model, const char *device)
+{
+    struct hekla_model_info info;
+    hekla_model_get_info(model, &info);
+    if (info.device_is_cpu && !device)
+        fprintf(stderr, "warning: no GPU was found; the processor does its work, slowly "
+                        "(\"hekla devices\" tells more)\n");
+}
 
 int cli_open_model(hekla_model **out, const char *path, const char *device, double *seconds)
 {
     struct hekla_error err = {0};
     struct cli_progress progress;
     const char *caps = getenv("HEKLA_CAPS");
+    char id[64];
 
+    device = device ? device : default_device(id, sizeof(id));
     cli_progress_begin(&progress, path);
     hekla_status status = hekla_model_open(out,
         &(struct hekla_model_options){
@@ -31,6 +58,7 @@ int cli_open_model(hekla_model **out, const char *path, const char *device, doub
     }
     if (status != HEKLA_OK)
         return cli_fail_status(status, &err);
+    warn_of_cpu(*out, device);
     if (seconds)
         *seconds = took;
     return CLI_OK;

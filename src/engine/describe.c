@@ -106,8 +106,8 @@ static void put_tensor(const struct writer *w, const struct gguf_tensor *t)
     char shape[96];
     size_t used = 0;
     for (uint32_t d = 0; d < t->n_dims && d < 4; d++)
-        used += (size_t)snprintf(shape + used, sizeof(shape) - used, "%s%" PRIu64, d ? " x " : "",
-            t->dims[d]);
+        used += (size_t)snprintf(
+            shape + used, sizeof(shape) - used, "%s%" PRIu64, d ? " x " : "", t->dims[d]);
     put(w, "  %-6s %-20s ", type ? type : "?", shape);
     put_string(w, t->name.data, t->name.n, 60);
     put(w, "\n");

@@ -24,13 +24,14 @@ enum { STEP_SIZES = 4 };
 struct hekla_session {
     struct hekla_model *model;
     struct model_store *memory; /* KV cache and scratch */
-    struct gpu_buffer step, history, ring, readback;
+    struct gpu_buffer step, history, ring, readback, nll_readback;
     struct arch_scratch scratch;
-    struct gpu_view scores;
+    struct gpu_view scores, nll;
     uint32_t n_ctx, n_batch, sizes[STEP_SIZES];
     bool all_logits, kv_f16;
 
     struct plan *eval[STEP_SIZES][3]; /* by size and enum arch_logits; recorded at first use */
+    struct plan *score[STEP_SIZES];   /* the surprise of given tokens */
     struct plan *sample;              /* a token from the logits that are there */
     struct plan *decode;              /* one token: evaluate, sample the next */
     struct plan *fetch;               /* logits to the host */
@@ -45,10 +46,15 @@ struct hekla_session {
 };
 
 /* memory.c: sizes the context, places and allocates everything a session needs. */
-hekla_status session_allocate(struct hekla_session *s, const struct hekla_session_options *options,
-    struct hekla_error *err);
+hekla_status session_allocate(
+    struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err);
 /* session.c */
 void session_init_list(const struct hekla_session *s, struct op_list *list, uint32_t n_tokens);
+/* Fills the step buffer for n tokens from s->pos. */
+void session_set_step(struct hekla_session *s, uint32_t n);
+/* HEKLA_ARGUMENT if they do not fit or are not in the vocabulary. */
+hekla_status session_check_tokens(
+    const struct hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err);
 hekla_status session_run(struct hekla_session *s, struct plan *plan, struct hekla_error *err);
 /* Copies logits rows to the host, as part of a list. */
 void session_append_fetch(const struct hekla_session *s, struct op_list *list, uint32_t rows);

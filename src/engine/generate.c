@@ -8,11 +8,12 @@
 #include <string.h>
 
 #define MOST_AHEAD 8u
+#define MOST_LAST_N 32768u /* see hekla_sampling */
 
 struct run {
     struct hekla_session *s;
-    uint32_t first;      /* position of the first generated token */
-    uint32_t limit;      /* tokens at most */
+    uint32_t first; /* position of the first generated token */
+    uint32_t limit; /* tokens at most */
     uint32_t submitted, received, ahead;
     uint64_t tickets[RING_SIZE];
 };
@@ -57,6 +58,7 @@ static hekla_status record_plans(struct hekla_session *s, struct hekla_error *er
 static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
 {
     bool greedy = !(p->temperature > 0);
+    float warm = p->temperature > 1e-6f ? p->temperature : 1e-6f; /* 1 / warm stays finite */
     float repeat = p->repeat_penalty > 0 ? p->repeat_penalty : 1.0f;
     bool penalties = repeat != 1.0f || p->presence_penalty != 0 || p->frequency_penalty != 0;
     *(struct step_args *)s->step.host = (struct step_args){
@@ -67,7 +69,7 @@ static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
         .n_vocab = s->model->m.params.n_vocab,
         .seed_lo = (uint32_t)p->seed,
         .seed_hi = (uint32_t)(p->seed >> 32),
-        .inv_temp = greedy ? 0.0f : 1.0f / p->temperature,
+        .inv_temp = greedy ? 0.0f : 1.0f / warm,
         .top_k = p->top_k,
         .top_p = p->top_p > 0 && p->top_p < 1 ? p->top_p : 1.0f,
         .min_p = p->min_p > 0 ? (p->min_p < 1 ? p->min_p : 1.0f) : 0.0f,
@@ -75,7 +77,9 @@ static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
         .repeat_inv = 1.0f / repeat,
         .presence = p->presence_penalty,
         .frequency = p->frequency_penalty,
-        .last_n = penalties ? p->penalty_last_n : 0,
+        .last_n = !penalties                        ? 0
+                  : p->penalty_last_n < MOST_LAST_N ? p->penalty_last_n
+                                                    : MOST_LAST_N,
     };
 }
 
@@ -106,7 +110,8 @@ static hekla_status receive(struct run *r, hekla_token *token, struct hekla_erro
         return status;
     *token = (hekla_token)((const uint32_t *)s->ring.host)[i % RING_SIZE];
     if ((uint32_t)*token >= s->model->m.params.n_vocab)
-        return hekla_fail(err, HEKLA_DEVICE, "%s sampled token %d of %u: its results cannot be used",
+        return hekla_fail(err, HEKLA_DEVICE,
+            "%s sampled token %d of %u: its results cannot be used",
             gpu_device_name(s->model->m.dev), *token, s->model->m.params.n_vocab);
     if (r->first + i < s->n_ctx)
         s->tokens[r->first + i] = *token;
@@ -168,8 +173,7 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
     }
     /* What was submitted ahead is waited for and forgotten. */
     if (r.submitted > r.received && status == HEKLA_OK)
-        status = gpu_wait(
-            s->model->m.dev, r.tickets[(r.submitted - 1) % RING_SIZE], err);
+        status = gpu_wait(s->model->m.dev, r.tickets[(r.submitted - 1) % RING_SIZE], err);
     if (r.submitted > r.received || status != HEKLA_OK)
         s->logits = LOGITS_NONE;
     else if (r.received > 1 && !s->all_logits)

@@ -5,7 +5,11 @@
 #include <string.h>
 
 #define DEFAULT_BATCH 512u
-#define ALL_LOGITS_BYTES (64ull << 20) /* rows kept at once when every position's logits are wanted */
+#define MOST_BATCH                                                                                 \
+    8192u /* grids have a workgroup a token, and 65535 is all a device must offer                  \
+           */
+#define ALL_LOGITS_BYTES                                                                           \
+    (64ull << 20) /* rows kept at once when every position's logits are wanted */
 
 static uint32_t round_up(uint32_t n, uint32_t unit)
 {
@@ -23,15 +27,14 @@ static uint64_t kv_bytes(const struct hekla_session *s, uint64_t n_ctx)
 static uint64_t most_positions(const struct hekla_session *s, uint64_t bytes)
 {
     const struct gpu_caps *caps = gpu_device_caps(s->model->m.dev);
-    uint64_t one = kv_bytes(s, 1), range = caps->max_range < caps->max_slab ? caps->max_range
-                                                                            : caps->max_slab;
+    uint64_t one = kv_bytes(s, 1),
+             range = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
     uint64_t by_binding = range / one, by_memory = bytes / (2 * one * s->model->m.params.n_layer);
     uint64_t n = by_binding < by_memory ? by_binding : by_memory;
     return n / K_TILE * K_TILE;
 }
 
-static hekla_status choose_context(
-    struct hekla_session *s, uint32_t asked, struct hekla_error *err)
+static hekla_status choose_context(struct hekla_session *s, uint32_t asked, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
     /* A margin for scratch memory, the driver and everybody else. */
@@ -91,7 +94,8 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     c->ff_q8 = reserve_q8(s, t, p->n_ff);
     c->logits = reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
     model_store_reserve(s->memory, (uint64_t)p->n_vocab * 4, &s->scores);
-    model_store_reserve(s->memory, op_attention_partial_bytes(p->head, n_ctx), &c->partials);
+    model_store_reserve(s->memory, (uint64_t)t * 4, &s->nll);
+    model_store_reserve(s->memory, op_attention_partial_bytes(p->head, n_ctx, t), &c->partials);
     c->kv = calloc(p->n_layer, sizeof(*c->kv));
     if (!c->kv)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
@@ -136,22 +140,25 @@ static hekla_status create_host_buffers(struct hekla_session *s, struct hekla_er
     hekla_status status = gpu_buffer_create(
         dev, &s->step, sizeof(struct step_args), GPU_MEMORY_STEP, "the step buffer", err);
     if (status == HEKLA_OK)
-        status = gpu_buffer_create(
-            dev, &s->history, ((uint64_t)s->n_ctx + 1) * 4, GPU_MEMORY_STEP, "the token history", err);
+        status = gpu_buffer_create(dev, &s->history, ((uint64_t)s->n_ctx + 1) * 4, GPU_MEMORY_STEP,
+            "the token history", err);
     if (status == HEKLA_OK)
         status = gpu_buffer_create(
             dev, &s->ring, RING_SIZE * 4, GPU_MEMORY_READBACK, "the token ring", err);
     if (status == HEKLA_OK)
         status = gpu_buffer_create(dev, &s->readback, rows * s->scratch.logits.stride * 4,
             GPU_MEMORY_READBACK, "logits", err);
+    if (status == HEKLA_OK)
+        status = gpu_buffer_create(
+            dev, &s->nll_readback, (uint64_t)s->n_batch * 4, GPU_MEMORY_READBACK, "scores", err);
     s->tokens = calloc((size_t)s->n_ctx + 1, sizeof(*s->tokens));
     if (status == HEKLA_OK && !s->tokens)
         status = hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
     return status;
 }
 
-hekla_status session_allocate(struct hekla_session *s, const struct hekla_session_options *options,
-    struct hekla_error *err)
+hekla_status session_allocate(
+    struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
     bool f32_weights = s->model->m.weights.layers[0].q.quant == QT_f32;
@@ -162,13 +169,15 @@ hekla_status session_allocate(struct hekla_session *s, const struct hekla_sessio
         return status;
     s->n_batch = options->n_batch ? options->n_batch : DEFAULT_BATCH;
     s->n_batch = s->n_batch < s->n_ctx ? s->n_batch : s->n_ctx;
+    s->n_batch = s->n_batch < MOST_BATCH ? s->n_batch : MOST_BATCH;
     uint64_t rows = ALL_LOGITS_BYTES / ((uint64_t)p->n_vocab * 4 + 128);
     if (s->all_logits && s->n_batch > rows)
         s->n_batch = rows ? (uint32_t)rows : 1;
     for (uint32_t i = 0, size = 1; i < STEP_SIZES; i++, size *= 8)
         s->sizes[i] = i + 1 < STEP_SIZES && size < s->n_batch ? size : s->n_batch;
     status = model_store_create(&s->memory, s->model->m.dev,
-        "not enough memory for the KV cache and working memory (a smaller context, -c, may do)", err);
+        "not enough memory for the KV cache and working memory (a smaller context, -c, may do)",
+        err);
     if (status == HEKLA_OK)
         status = reserve_all(s, err);
     if (status == HEKLA_OK)

@@ -41,8 +41,7 @@ static void copy_text(char *out, size_t size, const char *data, uint64_t n)
     snprintf(out, size, "%.*s", (int)(n < size ? n : size - 1), data);
 }
 
-static hekla_status read_info(
-    struct hekla_model *model, const char *file, struct hekla_error *err)
+static hekla_status read_info(struct hekla_model *model, const char *file, struct hekla_error *err)
 {
     struct hekla_model_info *info = &model->info;
     const struct model_params *p = &model->m.params;
@@ -79,10 +78,10 @@ static hekla_status read_info(
 static hekla_status open_header(
     struct hekla_model *model, const char *path, const char *file, struct hekla_error *err)
 {
-    hekla_status status = path
-        ? gguf_open(&model->gguf, path, quant_file_bytes, err)
-        : gguf_open_memory(&model->gguf, hekla_builtin_model,
-              (uint64_t)(hekla_builtin_model_end - hekla_builtin_model), file, quant_file_bytes, err);
+    hekla_status status = path ? gguf_open(&model->gguf, path, quant_file_bytes, err)
+                               : gguf_open_memory(&model->gguf, hekla_builtin_model,
+                                     (uint64_t)(hekla_builtin_model_end - hekla_builtin_model),
+                                     file, quant_file_bytes, err);
     if (status == HEKLA_OK)
         status = arch_find(&model->arch, model->gguf, file, err);
     if (status == HEKLA_OK)
@@ -103,13 +102,14 @@ static hekla_status open_weights(struct hekla_model *model,
         status = plan_pipelines_create(&model->pipelines, model->m.dev, err);
     if (status == HEKLA_OK)
         status = model_weights_load(&model->m, model->gguf, file, model->arch->rules,
-            model->arch->n_rules, (struct model_progress){options->progress, options->progress_user},
-            err);
+            model->arch->n_rules,
+            (struct model_progress){options->progress, options->progress_user}, err);
     if (status != HEKLA_OK)
         return status;
     model->info.device_bytes = model->m.device_bytes;
     model->info.decode_bytes = model_decode_bytes(&model->m);
     snprintf(model->info.device, sizeof(model->info.device), "%s", gpu_device_name(model->m.dev));
+    model->info.device_is_cpu = gpu_device_is_cpu(model->m.dev);
     return HEKLA_OK;
 }
 
@@ -126,7 +126,8 @@ hekla_status hekla_model_open(
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     hekla_status status = open_header(model, path, file, err);
     if (status == HEKLA_OK && !(options && options->vocab_only))
-        status = open_weights(model, options ? options : &(struct hekla_model_options){0}, file, err);
+        status =
+            open_weights(model, options ? options : &(struct hekla_model_options){0}, file, err);
     if (status != HEKLA_OK) {
         hekla_model_close(model);
         return status;

@@ -34,6 +34,8 @@ void hekla_session_close(hekla_session *s)
     for (uint32_t i = 0; i < STEP_SIZES; i++)
         for (uint32_t k = 0; k < 3; k++)
             plan_destroy(s->eval[i][k]);
+    for (uint32_t i = 0; i < STEP_SIZES; i++)
+        plan_destroy(s->score[i]);
     plan_destroy(s->sample);
     plan_destroy(s->decode);
     plan_destroy(s->fetch);
@@ -42,6 +44,7 @@ void hekla_session_close(hekla_session *s)
     gpu_buffer_destroy(dev, &s->history);
     gpu_buffer_destroy(dev, &s->ring);
     gpu_buffer_destroy(dev, &s->readback);
+    gpu_buffer_destroy(dev, &s->nll_readback);
     free(s->scratch.kv);
     free(s->tokens);
     free(s);
@@ -100,8 +103,7 @@ static hekla_status find_eval_plan(struct hekla_session *s, uint32_t i, enum arc
         s->model->arch->build(&s->model->m, &s->scratch, logits, &list);
         if (logits != ARCH_LOGITS_NONE)
             session_append_fetch(s, &list, logits == ARCH_LOGITS_ALL ? s->sizes[i] : 1);
-        status = plan_create(
-            &s->eval[i][logits], s->model->m.dev, s->model->pipelines, &list, err);
+        status = plan_create(&s->eval[i][logits], s->model->m.dev, s->model->pipelines, &list, err);
     }
     *out = s->eval[i][logits];
     return status;
@@ -118,8 +120,19 @@ static void report_logits(struct hekla_session *s, uint32_t n)
         memcpy(rows, rows + (size_t)(n - 1) * stride, (size_t)n_vocab * 4);
 }
 
-static hekla_status eval_step(
-    struct hekla_session *s, const hekla_token *tokens, uint32_t n, bool last, struct hekla_error *err)
+void session_set_step(struct hekla_session *s, uint32_t n)
+{
+    *(struct step_args *)s->step.host = (struct step_args){
+        .n_tokens = n,
+        .pos = s->pos,
+        .chunks_x = (s->pos + ATTN_CHUNK) / ATTN_CHUNK,
+        .chunks_y = s->model->m.params.head.n_head,
+        .chunks_z = 1,
+    };
+}
+
+static hekla_status eval_step(struct hekla_session *s, const hekla_token *tokens, uint32_t n,
+    bool last, struct hekla_error *err)
 {
     enum arch_logits logits = s->all_logits ? ARCH_LOGITS_ALL
                               : last        ? ARCH_LOGITS_LAST
@@ -131,14 +144,7 @@ static hekla_status eval_step(
     hekla_status status = find_eval_plan(s, i, logits, &plan, err);
     if (status != HEKLA_OK)
         return status;
-    const struct head_shape *h = &s->model->m.params.head;
-    *(struct step_args *)s->step.host = (struct step_args){
-        .n_tokens = n,
-        .pos = s->pos,
-        .chunks_x = (s->pos + ATTN_CHUNK) / ATTN_CHUNK,
-        .chunks_y = h->n_head,
-        .chunks_z = 1,
-    };
+    session_set_step(s, n);
     memcpy((uint32_t *)s->history.host + s->pos, tokens, (size_t)n * 4);
     status = session_run(s, plan, err);
     if (status != HEKLA_OK)
@@ -150,20 +156,26 @@ static hekla_status eval_step(
     return HEKLA_OK;
 }
 
-hekla_status hekla_session_eval(
-    hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
+hekla_status session_check_tokens(
+    const struct hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
 {
-    hekla_error_clear(err);
     if (n > s->n_ctx - s->pos)
         return hekla_fail(err, HEKLA_ARGUMENT,
             "%zu tokens do not fit: the context has %u positions, and %u are used", n, s->n_ctx,
             s->pos);
     for (size_t i = 0; i < n; i++)
         if (tokens[i] < 0 || (uint32_t)tokens[i] >= s->model->m.params.n_vocab)
-            return hekla_fail(err, HEKLA_ARGUMENT, "token %zu is %d, expected 0 to %u", i, tokens[i],
-                s->model->m.params.n_vocab - 1);
+            return hekla_fail(err, HEKLA_ARGUMENT, "token %zu is %d, expected 0 to %u", i,
+                tokens[i], s->model->m.params.n_vocab - 1);
+    return HEKLA_OK;
+}
+
+hekla_status hekla_session_eval(
+    hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    hekla_status status = session_check_tokens(s, tokens, n, err);
     double start = engine_now();
-    hekla_status status = HEKLA_OK;
     for (size_t done = 0; done < n && status == HEKLA_OK;) {
         uint32_t step = n - done < s->n_batch ? (uint32_t)(n - done) : s->n_batch;
         s->logits = LOGITS_NONE;
@@ -177,13 +189,14 @@ hekla_status hekla_session_eval(
     return status;
 }
 
-hekla_status hekla_session_sync(hekla_session *s, const hekla_token *tokens, size_t n,
-    size_t *reused, struct hekla_error *err)
+hekla_status hekla_session_sync(
+    hekla_session *s, const hekla_token *tokens, size_t n, size_t *reused, struct hekla_error *err)
 {
     size_t same = 0;
     hekla_error_clear(err);
     if (n > s->n_ctx)
-        return hekla_fail(err, HEKLA_ARGUMENT, "%zu tokens do not fit in a context of %u", n, s->n_ctx);
+        return hekla_fail(
+            err, HEKLA_ARGUMENT, "%zu tokens do not fit in a context of %u", n, s->n_ctx);
     while (same < n && same < s->pos && s->tokens[same] == tokens[same])
         same++;
     if (same == n && n)

@@ -13,8 +13,20 @@
 #include "base/status.h"
 
 enum gguf_value_type {
-    GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL,
-    GGUF_STRING, GGUF_ARRAY, GGUF_U64, GGUF_I64, GGUF_F64, GGUF_VALUE_TYPE_COUNT,
+    GGUF_U8,
+    GGUF_I8,
+    GGUF_U16,
+    GGUF_I16,
+    GGUF_U32,
+    GGUF_I32,
+    GGUF_F32,
+    GGUF_BOOL,
+    GGUF_STRING,
+    GGUF_ARRAY,
+    GGUF_U64,
+    GGUF_I64,
+    GGUF_F64,
+    GGUF_VALUE_TYPE_COUNT,
 };
 
 struct gguf_string {
@@ -25,28 +37,28 @@ struct gguf_string {
 struct gguf_key {
     struct gguf_string name;
     enum gguf_value_type type;
-    enum gguf_value_type item_type;   /* for arrays */
-    uint64_t n;                       /* items, for arrays; else 1 */
-    const uint8_t *data;              /* little-endian scalar, or the items of an array */
-    struct gguf_string *strings;      /* [n] for a string (1) or an array of strings */
+    enum gguf_value_type item_type; /* for arrays */
+    uint64_t n;                     /* items, for arrays; else 1 */
+    const uint8_t *data;            /* little-endian scalar, or the items of an array */
+    struct gguf_string *strings;    /* [n] for a string (1) or an array of strings */
 };
 
 struct gguf_tensor {
     struct gguf_string name;
     uint32_t n_dims;
-    uint64_t dims[4];      /* GGUF order: dims[0] is the contiguous one; missing ones are 1 */
-    uint32_t type;         /* the file's number, known to quant_find or not */
+    uint64_t dims[4]; /* GGUF order: dims[0] is the contiguous one; missing ones are 1 */
+    uint32_t type;    /* the file's number, known to quant_find or not */
     uint64_t n_elements;
-    uint64_t n_bytes;      /* 0 if the type is unknown */
-    uint32_t file;         /* index of the split */
-    uint64_t offset;       /* from the start of that file */
+    uint64_t n_bytes; /* 0 if the type is unknown */
+    uint32_t file;    /* index of the split */
+    uint64_t offset;  /* from the start of that file */
 };
 
 struct gguf_file {
-    const uint8_t *data;   /* mapping, read-only */
+    const uint8_t *data; /* mapping, read-only */
     uint64_t size;
-    char *path;            /* NULL for memory */
-    int fd;                /* -1 for memory */
+    char *path; /* NULL for memory */
+    int fd;     /* -1 for memory */
 };
 
 struct gguf {
@@ -57,7 +69,7 @@ struct gguf {
     uint64_t n_keys;
     struct gguf_tensor *tensors;
     uint64_t n_tensors;
-    void *arena;           /* strings and index tables */
+    void *arena; /* strings and index tables */
 };
 
 /* Bytes of n_elements (a multiple of the block) of a file type number; false: type unknown or the
@@ -68,8 +80,8 @@ typedef bool (*gguf_type_bytes_fn)(uint32_t type, uint64_t row, uint64_t n_rows,
 hekla_status gguf_open(
     struct gguf **out, const char *path, gguf_type_bytes_fn type_bytes, struct hekla_error *err);
 /* The same from memory that outlives the result (the built-in model, fuzzing). */
-hekla_status gguf_open_memory(struct gguf **out, const void *data, uint64_t size,
-    const char *name, gguf_type_bytes_fn type_bytes, struct hekla_error *err);
+hekla_status gguf_open_memory(struct gguf **out, const void *data, uint64_t size, const char *name,
+    gguf_type_bytes_fn type_bytes, struct hekla_error *err);
 void gguf_close(struct gguf *g);
 
 /* The (first) file's name for error sentences, shortened from the left; or the name given to

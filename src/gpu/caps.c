@@ -9,7 +9,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static bool has_extension(VkPhysicalDevice physical, const char *name)
+bool gpu_has_extension(VkPhysicalDevice physical, const char *name)
 {
     uint32_t n = 0;
     bool found = false;
@@ -29,7 +29,7 @@ static uint64_t query_int_dot(VkPhysicalDevice physical)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
     VkPhysicalDeviceShaderIntegerDotProductProperties property = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES};
-    if (!has_extension(physical, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
+    if (!gpu_has_extension(physical, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
         return 0;
     vkGetPhysicalDeviceFeatures2(
         physical, &(VkPhysicalDeviceFeatures2){
@@ -94,9 +94,9 @@ hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct h
             return hekla_fail(err, HEKLA_ARGUMENT,
                 "capabilities \"%.80s\": expected NAME=NUMBER:... with NAME one of"
 #define X(field, text) " " #field
-                    GPU_CAPS_LIST(X)
+                GPU_CAPS_LIST(X)
 #undef X
-                        ,
+                    ,
                 text);
         char *end;
         unsigned long long value = strtoull(p + n + 1, &end, 10);

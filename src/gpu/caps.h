@@ -1,4 +1,5 @@
-/* What a device can do, by name: HEKLA_CAPS=int_dot=0 overrides a field (never the limits upwards). */
+/* What a device can do, by name: HEKLA_CAPS=int_dot=0 overrides a field (never the limits upwards).
+ */
 #ifndef GPU_CAPS_H
 #define GPU_CAPS_H
 

@@ -81,8 +81,8 @@ static hekla_status bind_views(struct gpu_commands *c, const struct gpu_pipeline
             .pSetLayouts = &dev->set_layouts[pipeline->n_buffers]},
         &set));
     for (uint32_t i = 0; i < pipeline->n_buffers; i++) {
-        infos[i] = (VkDescriptorBufferInfo){
-            views[i].buffer->handle, views[i].offset, views[i].size};
+        infos[i] =
+            (VkDescriptorBufferInfo){views[i].buffer->handle, views[i].offset, views[i].size};
         writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
             .dstSet = set,
             .dstBinding = i,
@@ -132,8 +132,8 @@ void gpu_commands_fill_zero(struct gpu_commands *c, struct gpu_view to)
 
 void gpu_commands_barrier(struct gpu_commands *c)
 {
-    const VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT |
-                                        VK_PIPELINE_STAGE_TRANSFER_BIT;
+    const VkPipelineStageFlags stages =
+        VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
     GPU_COUNT(c->dev, barriers, 1);
     c->dev->vk.vkCmdPipelineBarrier(c->handle, stages,
         stages | VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1,

@@ -16,24 +16,11 @@ static hekla_status find_queue(struct gpu_device *dev, struct hekla_error *err)
     return hekla_fail(err, HEKLA_NO_DEVICE, "%s has no compute queue", dev->name);
 }
 
-static bool find_budget_extension(struct gpu_device *dev)
-{
-    uint32_t n = 0;
-    bool found = false;
-    vkEnumerateDeviceExtensionProperties(dev->physical, NULL, &n, NULL);
-    VkExtensionProperties *list = calloc(n ? n : 1, sizeof(*list));
-    if (list && vkEnumerateDeviceExtensionProperties(dev->physical, NULL, &n, list) >= 0)
-        for (uint32_t i = 0; i < n; i++)
-            found |= strcmp(list[i].extensionName, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME) == 0;
-    free(list);
-    return found;
-}
-
 static hekla_status create_logical_device(struct gpu_device *dev, struct hekla_error *err)
 {
     const char *extensions[2];
     uint32_t n = 0;
-    dev->has_budget = find_budget_extension(dev);
+    dev->has_budget = gpu_has_extension(dev->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (dev->has_budget)
         extensions[n++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
     VkPhysicalDeviceShaderIntegerDotProductFeatures dot = {
@@ -69,7 +56,8 @@ fail:
     return err ? err->code : HEKLA_DEVICE;
 }
 
-/* All kernels with n buffers share a layout: bindings 0 .. n - 1, and push constants of fixed size. */
+/* All kernels with n buffers share a layout: bindings 0 .. n - 1, and push constants of fixed size.
+ */
 static hekla_status create_layouts(struct gpu_device *dev, struct hekla_error *err)
 {
     for (uint32_t n = 1; n <= GPU_MAX_BUFFERS; n++) {
@@ -86,8 +74,7 @@ static hekla_status create_layouts(struct gpu_device *dev, struct hekla_error *e
                 .pBindings = bindings},
             NULL, &dev->set_layouts[n]));
         VK_TRY(dev->vk.vkCreatePipelineLayout(dev->handle,
-            &(VkPipelineLayoutCreateInfo){
-                .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+            &(VkPipelineLayoutCreateInfo){.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                 .setLayoutCount = 1,
                 .pSetLayouts = &dev->set_layouts[n],
                 .pushConstantRangeCount = 1,
@@ -100,8 +87,8 @@ fail:
     return HEKLA_DEVICE;
 }
 
-static hekla_status open_vulkan(struct gpu_device *dev, const char *which, const char *caps,
-    struct hekla_error *err)
+static hekla_status open_vulkan(
+    struct gpu_device *dev, const char *which, const char *caps, struct hekla_error *err)
 {
     hekla_status status = gpu_instance_create(&dev->instance, err);
     if (status == HEKLA_OK)
@@ -181,6 +168,11 @@ void gpu_device_close(struct gpu_device *dev)
 bool gpu_device_is_ref(const struct gpu_device *dev)
 {
     return dev->is_ref;
+}
+
+bool gpu_device_is_cpu(const struct gpu_device *dev)
+{
+    return dev->is_ref || dev->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
 }
 
 const char *gpu_device_name(const struct gpu_device *dev)

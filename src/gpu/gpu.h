@@ -4,8 +4,8 @@
  * device passed in; destroy accepts what was never or only half created. A device may be shared by
  * threads (submission locks); buffers and commands belong to one thread at a time.
  *
- * The reference device ("ref") is the CPU without Vulkan: its buffers are host memory, and it has no
- * pipelines; plan/ runs the C reference on it instead.
+ * The reference device ("ref") is the CPU without Vulkan: its buffers are host memory, and it has
+ * no pipelines; plan/ runs the C reference on it instead.
  */
 #ifndef GPU_GPU_H
 #define GPU_GPU_H
@@ -28,6 +28,7 @@ void gpu_device_close(struct gpu_device *dev);
 
 bool gpu_device_is_ref(const struct gpu_device *dev);
 const char *gpu_device_name(const struct gpu_device *dev);
+bool gpu_device_is_cpu(const struct gpu_device *dev); /* also the reference */
 const struct gpu_caps *gpu_device_caps(const struct gpu_device *dev);
 /* Counts since the device was opened; read by tests and statistics. */
 struct gpu_counters gpu_device_counters(const struct gpu_device *dev);
@@ -40,7 +41,7 @@ enum gpu_memory {
     GPU_MEMORY_DEVICE,   /* weights, KV cache, scratch: the largest device-local heap */
     GPU_MEMORY_UPLOAD,   /* staging: written by the host in order */
     GPU_MEMORY_READBACK, /* read by the host: cached where possible */
-    GPU_MEMORY_STEP,     /* small, written by the host and read by kernels; on the device if it can */
+    GPU_MEMORY_STEP, /* small, written by the host and read by kernels; on the device if it can */
 };
 
 struct gpu_buffer {
@@ -73,8 +74,8 @@ struct gpu_pipeline_info {
     const char *name;
     const uint32_t *words; /* SPIR-V */
     size_t bytes;
-    uint32_t n_buffers;    /* storage buffers, bindings 0 .. n - 1 */
-    const uint32_t *spec;  /* constants with ids 0 .. n_spec - 1 */
+    uint32_t n_buffers;   /* storage buffers, bindings 0 .. n - 1 */
+    const uint32_t *spec; /* constants with ids 0 .. n_spec - 1 */
     uint32_t n_spec;
 };
 
@@ -112,7 +113,7 @@ hekla_status gpu_wait(struct gpu_device *dev, uint64_t ticket, struct hekla_erro
 /* ---- SPIR-V ---- */
 
 struct gpu_reflection {
-    uint32_t n_buffers;  /* highest binding + 1 */
+    uint32_t n_buffers; /* highest binding + 1 */
     uint32_t push_bytes;
 };
 /* false: not SPIR-V. */

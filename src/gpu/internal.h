@@ -48,15 +48,19 @@ hekla_status gpu_instance_create(VkInstance *out, struct hekla_error *err);
 /* choose.c: the devices of an instance, and which one `which` means. */
 #define GPU_MAX_DEVICES 16u
 uint32_t gpu_physical_devices(VkInstance instance, VkPhysicalDevice out[GPU_MAX_DEVICES]);
-void gpu_describe(VkPhysicalDevice physical, uint32_t index, struct hekla_device_info *out);
+/* describe.c */
+void gpu_describe(
+    VkInstance instance, VkPhysicalDevice physical, uint32_t index, struct hekla_device_info *out);
 hekla_status gpu_choose(
     VkInstance instance, const char *which, VkPhysicalDevice *out, struct hekla_error *err);
 /* caps.c */
 void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out);
 void gpu_caps_reference(struct gpu_caps *out);
-hekla_status gpu_caps_override(
-    struct gpu_caps *caps, const char *text, struct hekla_error *err);
-/* memory.c: bytes of host memory that can still be used. */
+hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct hekla_error *err);
+bool gpu_has_extension(VkPhysicalDevice physical, const char *name);
+/* memory.c */
+uint32_t gpu_largest_local_heap(const VkPhysicalDeviceMemoryProperties *m);
+/* Bytes of host memory that can still be used. */
 uint64_t gpu_host_memory_available(void);
 
 #endif

@@ -23,13 +23,13 @@ uint64_t gpu_host_memory_available(void)
     return kib ? (uint64_t)kib * 1024 : UINT64_MAX;
 }
 
-static uint32_t largest_local_heap(const struct gpu_device *dev)
+uint32_t gpu_largest_local_heap(const VkPhysicalDeviceMemoryProperties *m)
 {
-    const VkPhysicalDeviceMemoryProperties *m = &dev->memory;
     uint32_t best = 0;
     uint64_t size = 0;
     for (uint32_t i = 0; i < m->memoryHeapCount; i++)
-        if (m->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT && m->memoryHeaps[i].size > size) {
+        if (m->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT &&
+            m->memoryHeaps[i].size > size) {
             best = i;
             size = m->memoryHeaps[i].size;
         }
@@ -40,9 +40,9 @@ uint64_t gpu_memory_available(const struct gpu_device *dev)
 {
     uint64_t host = gpu_host_memory_available();
     /* The heap size that a processor's driver reports is arbitrary: it allocates host memory. */
-    if (dev->is_ref || dev->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU)
+    if (gpu_device_is_cpu(dev))
         return host;
-    uint32_t heap = largest_local_heap(dev);
+    uint32_t heap = gpu_largest_local_heap(&dev->memory);
     uint64_t free_bytes = dev->memory.memoryHeaps[heap].size;
     if (dev->has_budget) {
         VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
@@ -69,7 +69,7 @@ static int rate_type(const struct gpu_device *dev, uint32_t i, enum gpu_memory k
     case GPU_MEMORY_DEVICE:
         /* Host-visible memory of a graphics card may be a small window: only one copy counts where
          * memory is shared anyway. */
-        return 1 + 8 * local + 4 * (t->heapIndex == largest_local_heap(dev)) +
+        return 1 + 8 * local + 4 * (t->heapIndex == gpu_largest_local_heap(&dev->memory)) +
                2 * (visible == (dev->caps.host_memory != 0)) + (visible && (flags & CACHED));
     case GPU_MEMORY_UPLOAD:
         return visible ? 1 + 2 * !local + !(flags & CACHED) : 0;
@@ -113,16 +113,17 @@ hekla_status gpu_buffer_create(struct gpu_device *dev, struct gpu_buffer *out, u
             best = rate_type(dev, i, kind);
             type = i;
         }
-    VkResult result = best ? dev->vk.vkAllocateMemory(dev->handle,
-                                 &(VkMemoryAllocateInfo){
-                                     .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                                     .allocationSize = req.size,
-                                     .memoryTypeIndex = type},
-                                 NULL, (VkDeviceMemory *)&out->memory)
-                           : VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    VkResult result =
+        best ? dev->vk.vkAllocateMemory(dev->handle,
+                   &(VkMemoryAllocateInfo){.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                       .allocationSize = req.size,
+                       .memoryTypeIndex = type},
+                   NULL, (VkDeviceMemory *)&out->memory)
+             : VK_ERROR_OUT_OF_DEVICE_MEMORY;
     if (result != VK_SUCCESS) {
-        hekla_fail(err, HEKLA_MEMORY, "not enough device memory for %s: %llu MiB needed, %llu available",
-            name, (unsigned long long)(size + 0xfffff) >> 20,
+        hekla_fail(err, HEKLA_MEMORY,
+            "not enough device memory for %s: %llu MiB needed, %llu available", name,
+            (unsigned long long)(size + 0xfffff) >> 20,
             (unsigned long long)gpu_memory_available(dev) >> 20);
         goto fail;
     }

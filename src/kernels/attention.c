@@ -4,10 +4,11 @@
 #include <math.h>
 #include <stddef.h>
 
-uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx)
+uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx, uint32_t n_tokens)
 {
     uint64_t chunks = (n_ctx + ATTN_CHUNK - 1) / ATTN_CHUNK;
-    return chunks * shape.n_head * (2 + shape.head_dim) * 4;
+    uint64_t most = chunks > n_tokens ? chunks : n_tokens;
+    return most * shape.n_head * (2 + shape.head_dim) * 4;
 }
 
 static void append_reduce(
@@ -25,13 +26,23 @@ static void append_reduce(
         sizeof(struct attn_reduce_args));
 }
 
-void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
-    struct gpu_view partials, struct head_shape shape)
+/* Chunks of one dispatch: of a length that ends well before a display driver's patience, and whose
+ * loops stay below 65535 iterations an invocation, where Mesa 22.3's llvmpipe ends them silently.
+ */
+static uint32_t chunks_at_once(struct head_shape shape, uint32_t size)
+{
+    uint32_t per_chunk = (ATTN_CHUNK + size - 1) / size * (shape.head_dim / 4 + 2) +
+                         2 * ATTN_CHUNK + (shape.head_dim / 2 + size - 1) / size * (ATTN_CHUNK + 1);
+    return 60000 / per_chunk;
+}
+
+static void append_attention(struct op_list *list, struct rows y, struct rows qkv,
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first)
 {
     bool split = list->n_tokens == 1;
+    uint32_t size = list->caps->row_threads ? 8 : 64;
     struct op *op = op_append(list, K_attention, -1);
-    assert(shape.head_dim <= MAX_HEAD_DIM && shape.n_head % shape.n_head_kv == 0);
-    op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 64;
+    op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_KV_F16] = kv->f16;
     op->spec[SPEC_SPLIT] = split;
     op->groups[0] = shape.n_head;
@@ -43,8 +54,9 @@ void op_attention(struct op_list *list, struct rows y, struct rows qkv, const st
     op_bind(op, 0, qkv.view, true, false);
     op_bind(op, 1, kv->k, true, false);
     op_bind(op, 2, kv->v, true, false);
-    op_bind(op, 3, split ? partials : y.view, false, true);
+    op_bind(op, 3, y.view, false, !split);
     op_bind(op, 4, list->step, true, false);
+    op_bind(op, 5, partials, !split, true);
     op_set_args(op,
         &(struct attention_args){
             .n_head = shape.n_head,
@@ -53,9 +65,23 @@ void op_attention(struct op_list *list, struct rows y, struct rows qkv, const st
             .q_stride = qkv.stride,
             .y_stride = y.stride,
             .n_ctx = kv->n_ctx,
+            .chunk_first = first,
+            .chunk_count = chunks_at_once(shape, size),
             .scale = (float)(1.0 / sqrt((double)shape.head_dim)),
         },
         sizeof(struct attention_args));
-    if (split)
+}
+
+void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
+    struct gpu_view partials, struct head_shape shape)
+{
+    assert(shape.head_dim <= MAX_HEAD_DIM && shape.n_head % shape.n_head_kv == 0);
+    if (list->n_tokens == 1) {
+        append_attention(list, y, qkv, kv, partials, shape, 0);
         append_reduce(list, y, partials, shape);
+        return;
+    }
+    uint32_t step = chunks_at_once(shape, list->caps->row_threads ? 8 : 64);
+    for (uint32_t first = 0; first * ATTN_CHUNK < kv->n_ctx; first += step)
+        append_attention(list, y, qkv, kv, partials, shape, first);
 }

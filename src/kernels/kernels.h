@@ -22,9 +22,9 @@ enum kernel_axis { KERNEL_AXIS_ONE, KERNEL_AXIS_QUANT, KERNEL_AXIS_QUANT_INT };
 struct kernel_row {
     const char *name;
     enum kernel_axis axis;
-    enum kernel base;     /* itself, or what it is a faster variant of */
+    enum kernel base; /* itself, or what it is a faster variant of */
     uint32_t n_buffers;
-    uint32_t push_bytes;  /* sizeof(struct <base>_args) */
+    uint32_t push_bytes; /* sizeof(struct <base>_args) */
     bool (*available)(const struct gpu_caps *caps);
 };
 
@@ -36,7 +36,8 @@ struct spirv {
     const uint32_t *words;
     size_t bytes;
 };
-/* The module of a kernel for a weight format (-1 where the axis is ONE); NULL: not in this build. */
+/* The module of a kernel for a weight format (-1 where the axis is ONE); NULL: not in this build.
+ */
 const struct spirv *kernel_spirv(enum kernel kernel, int quant);
 /* True if the build has it and the device can run it. */
 bool kernel_usable(enum kernel kernel, int quant, const struct gpu_caps *caps);

@@ -18,6 +18,8 @@ static void choose_shape(const struct op_list *list, struct op *op, uint32_t n_c
     op->spec[SPEC_COLS] = n_cols >= 8 ? 8 : n_cols >= 4 ? 4 : n_cols >= 2 ? 2 : 1;
     op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 1 : 32;
     op->spec[SPEC_SIZE_Y] = list->caps->row_threads ? 8 : 4;
+    /* An activation is loaded once for all rows of a group. */
+    op->spec[SPEC_ROWS] = n_cols >= 4 ? 1 : n_cols >= 2 ? 2 : 4;
 }
 
 static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,
@@ -28,7 +30,8 @@ static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,
     struct op *op = op_append(list, choose_variant(list, (int)w->quant), (int)w->quant);
     uint32_t cols = n_cols ? n_cols : list->n_tokens;
     choose_shape(list, op, cols);
-    uint32_t rows = op->spec[SPEC_SIZE_Y], groups = (shard->n_rows + rows - 1) / rows;
+    uint32_t rows = op->spec[SPEC_SIZE_Y] * op->spec[SPEC_ROWS];
+    uint32_t groups = (shard->n_rows + rows - 1) / rows;
     op->groups[0] = groups < MAX_GROUPS ? groups : MAX_GROUPS;
     op->groups[1] = (cols + op->spec[SPEC_COLS] - 1) / op->spec[SPEC_COLS];
     if (bias.buffer) {
@@ -59,9 +62,9 @@ static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,
 void op_matvec(struct op_list *list, struct rows y, uint32_t y_first, const struct matrix *w,
     const struct matvec_input *x, struct gpu_view bias, bool add, uint32_t n_cols)
 {
-    assert(w->layout.n_blocks ==
-           (quant_types[w->quant].class == QUANT_CLASS_INT ? x->q8.layout.n_blocks
-                                                           : (x->f32.n + 31) / 32));
+    assert(w->layout.n_blocks == (quant_types[w->quant].class == QUANT_CLASS_INT
+                                         ? x->q8.layout.n_blocks
+                                         : (x->f32.n + 31) / 32));
     for (uint32_t i = 0; i < w->n_shards; i++)
         append_shard(list, y, y_first, w, &w->shards[i], x, bias, add, n_cols);
 }

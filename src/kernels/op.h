@@ -28,7 +28,7 @@ struct op_list {
     uint32_t n_tokens;       /* most tokens of a step: sizes the grids */
     struct op *ops;
     uint32_t n, capacity;
-    bool out_of_memory;      /* checked once, when the list is complete */
+    bool out_of_memory; /* checked once, when the list is complete */
 };
 
 void op_list_free(struct op_list *list);
@@ -93,8 +93,8 @@ void op_matvec(struct op_list *list, struct rows y, uint32_t y_first, const stru
 /* qkv: [Q | K | V] a token; K begins at k_first, V at v_first. */
 void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_t v_first,
     const struct kv_cache *kv, struct gpu_view rope, struct head_shape shape);
-/* y = attention of Q (the first values of qkv). partials: room for split attention, used when the
- * list is for one token. */
+/* y = attention of Q (the first values of qkv). partials: op_attention_partial_bytes. For one token
+ * chunks are computed side by side, else by one dispatch after the other. */
 void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
     struct gpu_view partials, struct head_shape shape);
 /* y = silu(gate) * up; x: [gate | up], up begins at up_first. */
@@ -102,6 +102,8 @@ void op_silu_mul(struct op_list *list, struct rows y, struct rows x, uint32_t up
 /* scores = logits after penalties; then the next token into history, ring and step. */
 void op_sample(struct op_list *list, struct gpu_view logits, struct gpu_view scores,
     struct gpu_view ring, uint32_t n_vocab);
+/* nll[t] = -ln p(the token after the step's token t). */
+void op_nll(struct op_list *list, struct gpu_view nll, struct rows logits);
 void op_copy(struct op_list *list, struct gpu_view from, struct gpu_view to);
 
 /* For the files here: a new op with the list's defaults, or a dummy when out of memory. */
@@ -109,7 +111,7 @@ struct op *op_append(struct op_list *list, enum kernel kernel, int quant);
 void op_set_args(struct op *op, const void *args, uint32_t bytes);
 void op_bind(struct op *op, uint32_t binding, struct gpu_view view, bool reads, bool writes);
 
-/* Bytes of split attention's partial results for n_ctx positions. */
-uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx);
+/* Bytes of attention's partial results for n_ctx positions and steps of n_tokens. */
+uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx, uint32_t n_tokens);
 
 #endif

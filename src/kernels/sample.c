@@ -11,8 +11,7 @@ static void append_penalize(
     op_bind(op, 1, scores, false, true);
     op_bind(op, 2, list->history, true, false);
     op_bind(op, 3, list->step, true, false);
-    op_set_args(
-        op, &(struct penalize_args){.n_vocab = n_vocab}, sizeof(struct penalize_args));
+    op_set_args(op, &(struct penalize_args){.n_vocab = n_vocab}, sizeof(struct penalize_args));
 }
 
 void op_sample(struct op_list *list, struct gpu_view logits, struct gpu_view scores,

@@ -28,11 +28,11 @@ struct model_params {
 
 /* Views with a NULL buffer and matrices with no shards: the model does not have them. */
 struct model_layer {
-    struct gpu_view attn_norm, ffn_norm;             /* [n_embd] */
-    struct matrix q, k, v;                           /* [n_head(_kv) * head_dim, n_embd] */
-    struct matrix attn_out;                          /* [n_embd, n_head * head_dim] */
-    struct matrix gate, up;                          /* [n_ff, n_embd] */
-    struct matrix down;                              /* [n_embd, n_ff] */
+    struct gpu_view attn_norm, ffn_norm; /* [n_embd] */
+    struct matrix q, k, v;               /* [n_head(_kv) * head_dim, n_embd] */
+    struct matrix attn_out;              /* [n_embd, n_head * head_dim] */
+    struct matrix gate, up;              /* [n_ff, n_embd] */
+    struct matrix down;                  /* [n_embd, n_ff] */
     struct gpu_view q_bias, k_bias, v_bias, attn_out_bias, gate_bias, up_bias, down_bias;
 };
 
@@ -45,8 +45,8 @@ struct model_weights {
     struct model_layer *layers;  /* [n_layer] */
 };
 
-/* One tensor an architecture uses: its name in the file (with %u for the layer), its shape, and where
- * in model_weights or model_layer it belongs. */
+/* One tensor an architecture uses: its name in the file (with %u for the layer), its shape, and
+ * where in model_weights or model_layer it belongs. */
 enum weight_dim { DIM_ONE, DIM_VOCAB, DIM_EMBD, DIM_Q, DIM_KV, DIM_FF, DIM_ROT_HALF };
 enum weight_kind { WEIGHT_MATRIX, WEIGHT_VECTOR };
 struct weight_rule {
@@ -90,8 +90,8 @@ void model_store_destroy(struct model_store *s);
 /* Reserves bytes (at most max_range, 256-byte aligned); the buffers exist after _allocate. */
 void model_store_reserve(struct model_store *s, uint64_t bytes, struct gpu_view *out);
 hekla_status model_store_allocate(struct model_store *s, struct hekla_error *err);
-/* Space for `bytes` at `offset` of view, to be filled by the caller before the next call. The memory
- * may be the view's own or staging. At most MODEL_STAGING_BYTES. */
+/* Space for `bytes` at `offset` of view, to be filled by the caller before the next call. The
+ * memory may be the view's own or staging. At most MODEL_STAGING_BYTES. */
 #define MODEL_STAGING_BYTES (16ull << 20)
 hekla_status model_store_map(struct model_store *s, const struct gpu_view *view, uint64_t offset,
     uint64_t bytes, void **out, struct hekla_error *err);
@@ -100,8 +100,9 @@ hekla_status model_store_flush(struct model_store *s, struct hekla_error *err);
 uint64_t model_store_bytes(const struct model_store *s);
 
 /* rope.c: rotation tables, [ROPE_LOW + high][n_rot / 2] pairs (cos, sin): row l < ROPE_LOW is the
- * rotation by l, row ROPE_LOW + h by 256 h; high covers n_ctx positions. freqs: [n_rot / 2] divisors
- * or NULL. The result is malloc'ed, *bytes long; NULL: out of memory. The same bits on every host. */
+ * rotation by l, row ROPE_LOW + h by 256 h; high covers n_ctx positions. freqs: [n_rot / 2]
+ * divisors or NULL. The result is malloc'ed, *bytes long; NULL: out of memory. The same bits on
+ * every host. */
 float *rope_table_create(const struct model_rope *rope, uint32_t n_rot, uint32_t n_ctx,
     const float *freqs, uint64_t *bytes);
 uint64_t rope_table_bytes(uint32_t n_rot, uint32_t n_ctx);

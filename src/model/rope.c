@@ -87,8 +87,7 @@ static double clamp(double x, double low, double high)
 }
 
 /* Radians per position of pair i. */
-static double frequency(
-    const struct model_rope *r, uint32_t n_rot, uint32_t i, const float *freqs)
+static double frequency(const struct model_rope *r, uint32_t n_rot, uint32_t i, const float *freqs)
 {
     double plain = det_exp(-2.0 * i / n_rot * det_log(r->base)) / (freqs ? freqs[i] : 1.0);
     if (r->scaling == ROPE_SCALING_NONE)

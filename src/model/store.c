@@ -8,7 +8,7 @@
 
 struct model_store {
     struct gpu_device *dev;
-    const char *what; /* for messages */
+    const char *what;         /* for messages */
     struct gpu_buffer *slabs; /* fixed addresses are needed: allocated for MAX_SLABS at once */
     uint32_t n_slabs;
     uint64_t *sizes;
@@ -51,8 +51,7 @@ void model_store_destroy(struct model_store *s)
 void model_store_reserve(struct model_store *s, uint64_t bytes, struct gpu_view *out)
 {
     uint64_t size = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    bool fits = s->n_slabs &&
-                s->sizes[s->n_slabs - 1] + size <= gpu_device_caps(s->dev)->max_slab;
+    bool fits = s->n_slabs && s->sizes[s->n_slabs - 1] + size <= gpu_device_caps(s->dev)->max_slab;
     if (!fits && s->n_slabs < MAX_SLABS)
         s->n_slabs++;
     uint64_t *used = &s->sizes[s->n_slabs - 1];
@@ -72,13 +71,12 @@ hekla_status model_store_allocate(struct model_store *s, struct hekla_error *err
 {
     uint64_t need = model_store_bytes(s), available = gpu_memory_available(s->dev);
     if (need > available)
-        return hekla_fail(err, HEKLA_MEMORY,
-            "%s: %llu MiB needed on %s, %llu MiB available", s->what,
-            (unsigned long long)(need + 0xfffff) >> 20, gpu_device_name(s->dev),
+        return hekla_fail(err, HEKLA_MEMORY, "%s: %llu MiB needed on %s, %llu MiB available",
+            s->what, (unsigned long long)(need + 0xfffff) >> 20, gpu_device_name(s->dev),
             (unsigned long long)available >> 20);
     for (uint32_t i = 0; i < s->n_slabs; i++) {
-        hekla_status status = gpu_buffer_create(
-            s->dev, &s->slabs[i], s->sizes[i], GPU_MEMORY_DEVICE, s->what, err);
+        hekla_status status =
+            gpu_buffer_create(s->dev, &s->slabs[i], s->sizes[i], GPU_MEMORY_DEVICE, s->what, err);
         if (status != HEKLA_OK)
             return status;
     }

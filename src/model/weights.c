@@ -16,7 +16,7 @@ struct job {
     const struct quant_type *type;
     struct matrix *matrix; /* or NULL: */
     struct gpu_view *vector;
-    uint64_t row_bytes;    /* in the file */
+    uint64_t row_bytes; /* in the file */
 };
 
 struct load {
@@ -70,10 +70,11 @@ static hekla_status check_type(const struct load *l, const struct gguf_tensor *t
     const struct quant_type *type = quant_find(t->type);
     const char *known = quant_file_type_name(t->type);
     if (type && (rule->kind == WEIGHT_MATRIX || type == &quant_types[QT_f32]))
-        return t->n_bytes ? HEKLA_OK
-                          : hekla_fail(err, HEKLA_FORMAT,
-                                "%s: tensor %s: a row of %llu weights is not a whole number of %s blocks",
-                                l->file, name, (unsigned long long)t->dims[0], type->label);
+        return t->n_bytes
+                   ? HEKLA_OK
+                   : hekla_fail(err, HEKLA_FORMAT,
+                         "%s: tensor %s: a row of %llu weights is not a whole number of %s blocks",
+                         l->file, name, (unsigned long long)t->dims[0], type->label);
     char number[32];
     snprintf(number, sizeof(number), "number %u", t->type);
     return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: tensor %s has type %s, expected %s%s", l->file,
@@ -88,8 +89,9 @@ static hekla_status add_job(
     snprintf(name, sizeof(name), rule->name, layer);
     const struct gguf_tensor *t = gguf_find_tensor(l->g, name);
     if (!t)
-        return rule->optional ? HEKLA_OK
-                              : hekla_fail(err, HEKLA_FORMAT, "%s: tensor %s is missing", l->file, name);
+        return rule->optional
+                   ? HEKLA_OK
+                   : hekla_fail(err, HEKLA_FORMAT, "%s: tensor %s is missing", l->file, name);
     hekla_status status = check_shape(l, t, rule, name, err);
     if (status == HEKLA_OK)
         status = check_type(l, t, rule, name, err);
@@ -140,11 +142,13 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
     quant_table(job->type, &table_bytes);
     uint64_t per_shard = most < table_bytes ? 0 : (most - table_bytes) / row_bytes;
     if (!per_shard || row_bytes > MODEL_STAGING_BYTES || job->row_bytes > MODEL_STAGING_BYTES)
-        return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: a row of %.*s has %llu bytes, too many for %s",
-            l->file, (int)job->tensor->name.n, job->tensor->name.data,
-            (unsigned long long)row_bytes, gpu_device_name(l->m->dev));
+        return hekla_fail(err, HEKLA_UNSUPPORTED,
+            "%s: a row of %.*s has %llu bytes, too many for %s", l->file, (int)job->tensor->name.n,
+            job->tensor->name.data, (unsigned long long)row_bytes, gpu_device_name(l->m->dev));
     uint64_t n = (rows + per_shard - 1) / per_shard;
     per_shard = (rows + n - 1) / n;
+    if (n > 1 && per_shard >= 64) /* so that a bias can be bound at a shard's first row */
+        per_shard = per_shard / 64 * 64;
     x->shards = calloc(n, sizeof(*x->shards));
     if (!x->shards)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
@@ -204,11 +208,11 @@ static hekla_status upload_rows(struct load *l, const struct job *job,
     const struct quant_layout *layout = &job->matrix->layout;
     uint64_t row_bytes = (uint64_t)layout->row_u4 * 16;
     void *out;
-    hekla_status status = read_tensor(
-        l, job->tensor, (uint64_t)(shard->row_first + first) * job->row_bytes, n * job->row_bytes, err);
+    hekla_status status = read_tensor(l, job->tensor,
+        (uint64_t)(shard->row_first + first) * job->row_bytes, n * job->row_bytes, err);
     if (status == HEKLA_OK)
-        status = model_store_map(
-            l->m->store, &shard->view, first * row_bytes, n * row_bytes, &out, err);
+        status =
+            model_store_map(l->m->store, &shard->view, first * row_bytes, n * row_bytes, &out, err);
     if (status != HEKLA_OK)
         return status;
     for (uint32_t r = 0; r < n; r++)
@@ -294,7 +298,8 @@ static hekla_status upload_rope(struct load *l, struct hekla_error *err)
     for (uint32_t i = 0; freqs && i < p->head.n_rot / 2; i++)
         if (!(freqs[i] > 1e-6f && freqs[i] < 1e9f))
             return hekla_fail(err, HEKLA_FORMAT,
-                "%s: rope_freqs.weight[%u] is %g, expected a positive factor", l->file, i, freqs[i]);
+                "%s: rope_freqs.weight[%u] is %g, expected a positive factor", l->file, i,
+                freqs[i]);
     float *table = rope_table_create(&p->rope, p->head.n_rot, p->n_ctx_train, freqs, &bytes);
     if (!table)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for the rotation table");
@@ -307,13 +312,14 @@ static hekla_status place_all(struct load *l, struct hekla_error *err)
 {
     const struct model_params *p = &l->m->params;
     hekla_status status = model_store_create(&l->m->store, l->m->dev,
-        "not enough memory for the weights (a smaller quantisation or another --device may do)", err);
+        "not enough memory for the weights (a smaller quantisation or another --device may do)",
+        err);
     for (size_t i = 0; i < l->n_jobs && status == HEKLA_OK; i++) {
         if (l->jobs[i].matrix)
             status = place_matrix(l, &l->jobs[i], err);
         else if (l->jobs[i].tensor->n_bytes > MODEL_STAGING_BYTES)
-            status = hekla_fail(err, HEKLA_UNSUPPORTED, "%s: tensor %.60s is too large for a vector",
-                l->file, l->jobs[i].rule->name);
+            status = hekla_fail(err, HEKLA_UNSUPPORTED,
+                "%s: tensor %.60s is too large for a vector", l->file, l->jobs[i].rule->name);
         else
             model_store_reserve(l->m->store, l->jobs[i].tensor->n_bytes, l->jobs[i].vector);
     }
@@ -384,7 +390,8 @@ uint64_t model_decode_bytes(const struct model *m)
     uint64_t sum = matrix_bytes(&w->output);
     for (uint32_t i = 0; i < m->params.n_layer; i++) {
         const struct model_layer *l = &w->layers[i];
-        const struct matrix *all[] = {&l->q, &l->k, &l->v, &l->attn_out, &l->gate, &l->up, &l->down};
+        const struct matrix *all[] = {
+            &l->q, &l->k, &l->v, &l->attn_out, &l->gate, &l->up, &l->down};
         for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
             sum += matrix_bytes(all[k]);
     }

@@ -1,7 +1,7 @@
 /*
- * plan/: takes an op list: inserts barriers where ops touch the same memory, and records commands for
- * a device, or runs it on the C reference. A plan is made once per shape and run many times; what
- * changes per token is in the step buffer. Owns recordings and pipelines, not buffers.
+ * plan/: takes an op list: inserts barriers where ops touch the same memory, and records commands
+ * for a device, or runs it on the C reference. A plan is made once per shape and run many times;
+ * what changes per token is in the step buffer. Owns recordings and pipelines, not buffers.
  */
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H

@@ -5,9 +5,19 @@
 
 #include <string.h>
 
+/* Also how it lies in memory. */
 struct partial {
     float m, l, o[MAX_HEAD_DIM];
 };
+
+static void join_partial(struct partial *left, const struct partial *right, uint32_t head_dim)
+{
+    struct ref_join j = ref_join_sums(left->m, left->l, right->m, right->l);
+    for (uint32_t d = 0; d < head_dim; d++)
+        left->o[d] = ref_join_value(j, left->o[d], right->o[d]);
+    left->m = j.m;
+    left->l = j.l;
+}
 
 static float score(const struct attention_args *a, const float *q, const void *k, uint32_t head,
     uint32_t pos, bool f16)
@@ -23,7 +33,7 @@ static float score(const struct attention_args *a, const float *q, const void *k
 static void attend_chunk(const struct attention_args *a, void *const *b, const float *q,
     uint32_t head, uint32_t first, uint32_t n, bool f16, struct partial *out)
 {
-    float p[ATTN_CHUNK];
+    float p[ATTN_CHUNK] = {0};
     for (uint32_t j = 0; j < n; j++)
         p[j] = score(a, q, b[1], head, first + j, f16);
     out->m = p[0];
@@ -46,33 +56,37 @@ static void attend_chunk(const struct attention_args *a, void *const *b, const f
 static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t head, uint32_t n_pos)
 {
     const struct attention_args *a = (const void *)op->args;
+    bool split = op->spec[SPEC_SPLIT];
     const float *q = (const float *)b[0] + (size_t)t * a->q_stride + head * a->head_dim;
-    uint32_t kv_head = head / (a->n_head / a->n_head_kv);
-    float *y = b[3];
+    uint32_t kv_head = head / (a->n_head / a->n_head_kv), size = 2 + a->head_dim;
+    uint32_t n_chunks = (n_pos + ATTN_CHUNK - 1) / ATTN_CHUNK, c = split ? 0 : a->chunk_first;
+    uint32_t end = split || a->chunk_count > n_chunks - c ? n_chunks : c + a->chunk_count;
+    float *p = (float *)b[5] + ((size_t)t * a->n_head + head) * size;
     struct partial all = {0}, part;
-    for (uint32_t first = 0; first < n_pos; first += ATTN_CHUNK) {
+    if (c >= n_chunks)
+        return;
+    if (c > 0)
+        memcpy(&all, p, size * 4);
+    for (; c < end; c++) {
+        uint32_t first = c * ATTN_CHUNK;
         uint32_t n = n_pos - first < ATTN_CHUNK ? n_pos - first : ATTN_CHUNK;
         attend_chunk(a, b, q, kv_head, first, n, op->spec[SPEC_KV_F16], &part);
-        if (op->spec[SPEC_SPLIT]) {
-            float *out = y + (size_t)(first / ATTN_CHUNK * a->n_head + head) * (2 + a->head_dim);
-            out[0] = part.m;
-            out[1] = part.l;
-            memcpy(out + 2, part.o, a->head_dim * 4);
-        } else if (first == 0) {
+        if (split)
+            memcpy((float *)b[5] + ((size_t)c * a->n_head + head) * size, &part, size * 4);
+        else if (c == 0)
             all = part;
-        } else {
-            struct ref_join j = ref_join_sums(all.m, all.l, part.m, part.l);
-            for (uint32_t d = 0; d < a->head_dim; d++)
-                all.o[d] = ref_join_value(j, all.o[d], part.o[d]);
-            all.m = j.m;
-            all.l = j.l;
-        }
+        else
+            join_partial(&all, &part, a->head_dim);
     }
-    if (op->spec[SPEC_SPLIT])
+    if (split)
         return;
-    float inv = exact_recip(all.l);
+    if (end < n_chunks) {
+        memcpy(p, &all, size * 4);
+        return;
+    }
+    float inv = exact_recip(all.l), *y = (float *)b[3] + (size_t)t * a->y_stride;
     for (uint32_t d = 0; d < a->head_dim; d++)
-        y[(size_t)t * a->y_stride + head * a->head_dim + d] = all.o[d] * inv;
+        y[head * a->head_dim + d] = all.o[d] * inv;
 }
 
 void ref_attention(const struct op *op, void *const *b)

@@ -24,7 +24,8 @@ static float float_block(const struct quant_block *w, const float *x)
 }
 
 /* x: the token's row. */
-static float dot(const struct op *op, const struct quant_layout *l, const uint32_t *w, const void *x)
+static float dot(
+    const struct op *op, const struct quant_layout *l, const uint32_t *w, const void *x)
 {
     const struct quant_type *type = &quant_types[op->quant];
     float lanes[MAX_LANES] = {0};

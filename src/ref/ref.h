@@ -3,8 +3,8 @@
  * gives these bits. What makes that possible on every device:
  *
  * 1. Floating point is f32 addition, subtraction and multiplication, each rounded on its own
- *    (-ffp-contract=off here, `precise` there). Reciprocal, square root, exp and log are made of those
- *    (base/exact.h). No division, no fma, no 16-bit arithmetic.
+ *    (-ffp-contract=off here, `precise` there). Reciprocal, square root, exp and log are made of
+ * those (base/exact.h). No division, no fma, no 16-bit arithmetic.
  * 2. Weights of class INT meet activations of 8 bits in blocks of 32: the products are summed as
  *    exact integers, and a float appears only when scales are applied, once a block.
  * 3. Sums have a fixed order. The blocks of a row are spread over 32 virtual lanes of consecutive

@@ -2,8 +2,8 @@
 
 #include "ref/kv.h"
 
-static void rotate(const struct rope_kv_args *a, const float *rot, uint32_t pos, uint32_t pair,
-    float v[2])
+static void rotate(
+    const struct rope_kv_args *a, const float *rot, uint32_t pos, uint32_t pair, float v[2])
 {
     uint32_t half = a->n_rot / 2;
     const float *l = rot + 2 * (pos % ROPE_LOW * half + pair);

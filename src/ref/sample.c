@@ -1,6 +1,7 @@
 #include "ref/ref.h"
 
 #include "base/exact.h"
+#include "ref/philox.h"
 
 #include <stdlib.h>
 
@@ -15,26 +16,12 @@ static uint32_t mass(float score, float top)
     return (uint32_t)(int32_t)(exact_exp(score - top) * 16777216.0f);
 }
 
-/* The first word of Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC11). */
-static uint32_t philox(uint32_t c0, uint32_t c1, uint32_t k0, uint32_t k1)
-{
-    uint32_t c2 = 0, c3 = 0;
-    for (int i = 0; i < 10; i++) {
-        uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c1 = (uint32_t)p1;
-        c3 = (uint32_t)p0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    return c0;
-}
-
 static float gumbel(const struct step_args *step, uint32_t id)
 {
-    uint32_t r = philox(id, step->pos + step->n_tokens, step->seed_lo, step->seed_hi);
-    float u = ((float)(int32_t)(r >> 9) + 0.5f) * 1.1920928955078125e-07f;
+    uint32_t r[4];
+    ref_philox((uint32_t[4]){id, step->pos + step->n_tokens},
+        (uint32_t[2]){step->seed_lo, step->seed_hi}, r);
+    float u = ((float)(int32_t)(r[0] >> 9) + 0.5f) * 1.1920928955078125e-07f;
     return 0.0f - exact_log(0.0f - exact_log(u));
 }
 
@@ -95,6 +82,7 @@ static uint32_t choose(const struct step_args *step, const float *scores, uint32
         /* Rounded in the parts a device computes: hi * 4096 + lo. */
         uint64_t p = (uint32_t)(int32_t)(step->top_p * 65536.0f), hi = all >> 12, lo = all & 4095;
         uint64_t left = (hi * p >> 16) * 4096 + (((hi * p & 65535) * 4096 + lo * p) >> 16);
+        left = left ? left : 1; /* a top_p below 2^-16 keeps the likeliest */
         uint32_t cut = find_cut(scores, n, least, false, top, left);
         least = cut > least ? cut : least;
     }

@@ -23,8 +23,8 @@ hekla_token tokenizer_eot(const struct tokenizer *t);
 bool tokenizer_is_end(const struct tokenizer *t, hekla_token token);
 
 /* See hekla_tokenize. */
-hekla_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
-    uint32_t flags, hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err);
+hekla_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, uint32_t flags,
+    hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err);
 /* See hekla_token_bytes and hekla_text_stream_add. */
 size_t tokenizer_bytes(
     const struct tokenizer *t, hekla_token token, bool special, char *out, size_t cap);

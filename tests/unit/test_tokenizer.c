@@ -295,6 +295,12 @@ static void streaming(void **state)
         "\xef\xbf\xbd"
         "a",
         4);
+    /* Too little room: only whole characters are written. */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(tokenizer_stream(tiny, &stream, ids.data[i], false, out, 0), 0);
+    out[3] = 'x';
+    assert_int_equal(tokenizer_stream(tiny, &stream, ids.data[3], false, out, 3), 0);
+    assert_int_equal(out[3], 'x');
     /* A continuation byte alone. */
     assert_int_equal(tokenizer_stream(tiny, &stream, ids.data[3], false, out, sizeof(out)), 3);
     /* Any tokens at all give valid UTF-8, within the promised size. */
@@ -398,10 +404,11 @@ static void accepted_vocabularies(void **state)
 {
     (void)state;
     static const hekla_token abc[] = {256, 'c', -1}, bytes[] = {'a', 'b', 'c', -1};
-    /* No types: all are normal. A token twice: the first counts. */
-    struct tokenizer *t = create(
-        &(struct vocab_spec){
-            .merges = {"a b", "a b"}, .merge_tokens = {"ab", "ab"}, .no_types = true, .bos = 3},
+    /* No types: all are normal. A token or a merge twice: the first counts. */
+    struct tokenizer *t = create(&(struct vocab_spec){.merges = {"a b", "b c", "a b"},
+                                     .merge_tokens = {"ab", "ab", "bc"},
+                                     .no_types = true,
+                                     .bos = 3},
         HEKLA_OK, "");
     check_text(t, "abc", 0, abc);
     assert_true(tokenizer_add_bos(t));
@@ -440,23 +447,21 @@ static void accepted_vocabularies(void **state)
 static void words(void **state)
 {
     (void)state;
-    static const char *const merged[] = {"a a", "aa aa", "1 1", "11 1", "\xc4\xa0 z"};
-    static const char *const tokens[] = {"aa", "aaaa", "11", "111", "\xc4\xa0z"};
+    static const char *const merged[] = {"a a", "aa aa", "1 1", "11 1", "\xc4\xa0 z", "\xc4\xb0 z"};
+    static const char *const tokens[] = {"aa", "aaaa", "11", "111", "\xc4\xa0z", "\xc4\xb0z"};
     struct vocab_spec spec = {0};
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         spec.merges[i] = merged[i];
         spec.merge_tokens[i] = tokens[i];
     }
     enum { AA = 256, AAAA, II, III, SPACE_Z };
     static const hekla_token numbers[] = {III, II, -1}, spaces[] = {' ', SPACE_Z, -1},
-                             separator[] = {0xe1, 0xa0, 0x8e, 'a', -1};
+                             separators[] = {0xe1, 0xa0, 0x8e, 0xe1, 0xa0, 0x8e, 'z', -1};
     struct tokenizer *t = create(&spec, HEKLA_OK, "");
     check_text(t, "11111", 0, numbers);
     check_text(t, "  z", 0, spaces);
-    check_text(t,
-        "\xe1\xa0\x8e"
-        "a",
-        0, separator); /* U+180E is no white space */
+    /* U+180E is no white space: two of them are a word, and z is the next. */
+    check_text(t, "\xe1\xa0\x8e\xe1\xa0\x8ez", 0, separators);
     tokenizer_destroy(t);
     static const hekla_token four[] = {II, II, -1}, single[] = {'1', '1', '1', -1};
     spec.pre = "gpt-2";
@@ -472,10 +477,11 @@ static void words(void **state)
 /* ---- time -------------------------------------------------------------------------------------
  */
 
+/* Of the processor: a busy machine must not fail the test. */
 static double seconds(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -489,7 +495,7 @@ static double time_encode(const struct tokenizer *t, const char *text, size_t n,
 
 static void check_linear(const struct tokenizer *t, const char *unit)
 {
-    enum { N = 1 << 20 };
+    enum { N = 1 << 20, LIMIT = 20 };
     char *text = malloc(N + 32);
     assert_non_null(text);
     size_t n = 0, n_unit = strlen(unit);
@@ -500,11 +506,11 @@ static void check_linear(const struct tokenizer *t, const char *unit)
     printf("1 MiB of \"%s\": %.3f s, with special tokens %.3f s\n", utf8_label(unit, n_unit).text,
         plain, special);
     free(text);
-    assert_true(plain < 2);
-    assert_true(special < 2);
+    assert_true(plain < LIMIT);
+    assert_true(special < LIMIT);
 }
 
-/* A megabyte of anything within two seconds. A square would take minutes. */
+/* A megabyte takes a fraction of a second, a few with sanitizers; its square would take hours. */
 static void hard_texts_are_linear(void **state)
 {
     (void)state;

@@ -1,0 +1,65 @@
+/* Scoring text: the surprise of each token, computed on the device, for perplexity. */
+#include "engine/engine.h"
+
+#include <string.h>
+
+static hekla_status find_score_plan(
+    struct hekla_session *s, uint32_t i, struct plan **out, struct hekla_error *err)
+{
+    hekla_status status = HEKLA_OK;
+    if (!s->score[i]) {
+        struct op_list list;
+        session_init_list(s, &list, s->sizes[i]);
+        struct gpu_view host = {&s->nll_readback, 0, (uint64_t)s->sizes[i] * 4};
+        s->model->arch->build(&s->model->m, &s->scratch, ARCH_LOGITS_ALL, &list);
+        op_nll(&list, s->nll, s->scratch.logits);
+        op_copy(&list, (struct gpu_view){s->nll.buffer, s->nll.offset, host.size}, host);
+        status = plan_create(&s->score[i], s->model->m.dev, s->model->pipelines, &list, err);
+    }
+    *out = s->score[i];
+    return status;
+}
+
+/* n tokens, of which at least the last has a successor at tokens[n]. */
+static hekla_status score_step(struct hekla_session *s, const hekla_token *tokens, uint32_t n,
+    float *nll, struct hekla_error *err)
+{
+    struct plan *plan;
+    uint32_t i = 0;
+    while (s->sizes[i] < n)
+        i++;
+    hekla_status status = find_score_plan(s, i, &plan, err);
+    if (status != HEKLA_OK)
+        return status;
+    session_set_step(s, n);
+    memcpy((uint32_t *)s->history.host + s->pos, tokens, ((size_t)n + 1) * 4);
+    status = session_run(s, plan, err);
+    if (status != HEKLA_OK)
+        return status;
+    memcpy(nll, s->nll_readback.host, (size_t)n * 4);
+    memcpy(s->tokens + s->pos, tokens, (size_t)n * sizeof(*tokens));
+    s->pos += n;
+    return HEKLA_OK;
+}
+
+hekla_status hekla_session_score(
+    hekla_session *s, const hekla_token *tokens, size_t n, float *nll, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    if (!s->all_logits)
+        return hekla_fail(err, HEKLA_ARGUMENT, "scoring needs a session with all_logits");
+    if (n < 2)
+        return hekla_fail(err, HEKLA_ARGUMENT, "scoring needs two tokens at least, not %zu", n);
+    hekla_status status = session_check_tokens(s, tokens, n, err);
+    double start = engine_now();
+    for (size_t done = 0; done + 1 < n && status == HEKLA_OK;) {
+        size_t rest = n - 1 - done;
+        uint32_t step = rest < s->n_batch ? (uint32_t)rest : s->n_batch;
+        s->logits = LOGITS_NONE;
+        status = score_step(s, tokens + done, step, nll + done, err);
+        done += step;
+    }
+    s->stats.prompt_tokens += n - 1;
+    s->stats.prompt_seconds += engine_now() - start;
+    return status;
+}

@@ -1,0 +1,188 @@
+/* What a physical device is and offers, for people and for choosing. */
+#include "gpu/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static enum hekla_device_type type_of(VkPhysicalDeviceType type)
+{
+    switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+        return HEKLA_GPU_DISCRETE;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
+        return HEKLA_GPU_INTEGRATED;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU:
+        return HEKLA_CPU;
+    default:
+        return HEKLA_GPU_OTHER;
+    }
+}
+
+static void describe_memory(
+    VkPhysicalDevice physical, bool has_budget, struct hekla_device_info *out)
+{
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 m = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+        .pNext = has_budget ? &budget : NULL};
+    vkGetPhysicalDeviceMemoryProperties2(physical, &m);
+    uint32_t heap = gpu_largest_local_heap(&m.memoryProperties);
+    out->memory_bytes = m.memoryProperties.memoryHeaps[heap].size;
+    out->memory_free_bytes = out->memory_bytes;
+    if (has_budget) {
+        uint64_t all = budget.heapBudget[heap], used = budget.heapUsage[heap];
+        out->memory_free_bytes = all > used ? all - used : 0;
+    }
+    if (out->type == HEKLA_CPU) {
+        uint64_t host = gpu_host_memory_available();
+        out->memory_free_bytes = host;
+        out->memory_bytes = host > out->memory_bytes ? host : out->memory_bytes;
+    }
+}
+
+static bool has_compute(VkPhysicalDevice physical)
+{
+    VkQueueFamilyProperties families[16];
+    uint32_t n = 16;
+    vkGetPhysicalDeviceQueueFamilyProperties(physical, &n, families);
+    for (uint32_t i = 0; i < n; i++)
+        if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT)
+            return true;
+    return false;
+}
+
+__attribute__((format(printf, 2, 3))) static void add_path(
+    struct hekla_device_info *out, const char *format, ...)
+{
+    size_t used = strlen(out->paths);
+    va_list args;
+    va_start(args, format);
+    if (used && used + 2 < sizeof(out->paths)) {
+        strcat(out->paths, ", ");
+        used += 2;
+    }
+    vsnprintf(out->paths + used, sizeof(out->paths) - used, format, args);
+    va_end(args);
+}
+
+/* The shapes that the driver lists, never assumed: a shape that it does not list may compile and
+ * give wrong results. */
+static void add_cooperative_matrices(
+    VkInstance instance, VkPhysicalDevice physical, struct hekla_device_info *out)
+{
+#ifdef VK_KHR_cooperative_matrix
+    VkCooperativeMatrixPropertiesKHR list[64];
+    uint32_t n = 64;
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR query =
+        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)vkGetInstanceProcAddr(
+            instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    if (!query || !gpu_has_extension(physical, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME))
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        list[i] = (VkCooperativeMatrixPropertiesKHR){
+            .sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
+    if (query(physical, &n, list) < 0)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        const VkCooperativeMatrixPropertiesKHR *p = &list[i];
+        bool s8 = p->AType == VK_COMPONENT_TYPE_SINT8_KHR &&
+                  p->BType == VK_COMPONENT_TYPE_SINT8_KHR &&
+                  p->ResultType == VK_COMPONENT_TYPE_SINT32_KHR && !p->saturatingAccumulation;
+        bool f16 = p->AType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+                   p->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+                   p->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
+        if ((s8 || f16) && p->scope == VK_SCOPE_SUBGROUP_KHR)
+            add_path(out, "matrix %s %ux%ux%u", s8 ? "int8" : "fp16", p->MSize, p->NSize, p->KSize);
+    }
+#else
+    (void)instance, (void)physical, (void)out;
+#endif
+}
+
+static void describe_paths(
+    VkInstance instance, VkPhysicalDevice physical, struct hekla_device_info *out)
+{
+    VkPhysicalDeviceVulkan12Features f12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+    VkPhysicalDeviceVulkan11Features f11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &f12};
+    vkGetPhysicalDeviceFeatures2(
+        physical, &(VkPhysicalDeviceFeatures2){
+                      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f11});
+    struct gpu_caps caps;
+    gpu_caps_query(physical, &caps);
+    if (caps.int_dot)
+        add_path(out, "int dot%s", caps.int_dot == 2 ? " (accelerated)" : " (emulated)");
+    if (f12.shaderFloat16)
+        add_path(out, "fp16");
+    if (f11.storageBuffer16BitAccess)
+        add_path(out, "16-bit storage");
+    if (f12.storageBuffer8BitAccess)
+        add_path(out, "8-bit storage");
+    add_cooperative_matrices(instance, physical, out);
+}
+
+static void describe_ids(VkPhysicalDevice physical, struct hekla_device_info *out)
+{
+    VkPhysicalDevicePCIBusInfoPropertiesEXT pci = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT};
+    VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
+    VkPhysicalDeviceVulkan12Properties p12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
+    VkPhysicalDeviceVulkan11Properties p11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &p12};
+    bool has_pci = gpu_has_extension(physical, VK_EXT_PCI_BUS_INFO_EXTENSION_NAME);
+    bool has_sizes = gpu_has_extension(physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
+    if (has_pci) {
+        pci.pNext = p12.pNext;
+        p12.pNext = &pci;
+    }
+    if (has_sizes) {
+        sizes.pNext = p12.pNext;
+        p12.pNext = &sizes;
+    }
+    vkGetPhysicalDeviceProperties2(
+        physical, &(VkPhysicalDeviceProperties2){
+                      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &p11});
+    snprintf(out->driver, sizeof(out->driver), "%.120s %.120s", p12.driverName, p12.driverInfo);
+    /* Folded, because no four bytes of it differ on every driver. */
+    for (int i = 0; i < 4; i++)
+        snprintf(out->uuid + 2 * i, sizeof(out->uuid) - 2 * i, "%02x",
+            p11.deviceUUID[i] ^ p11.deviceUUID[4 + i] ^ p11.deviceUUID[8 + i] ^
+                p11.deviceUUID[12 + i]);
+    if (has_pci)
+        snprintf(out->pci, sizeof(out->pci), "%04x:%02x:%02x.%x", pci.pciDomain & 0xffff,
+            pci.pciBus & 0xff, pci.pciDevice & 0xff, pci.pciFunction & 0xf);
+    out->subgroup_size = p11.subgroupSize;
+    out->subgroup_min = has_sizes ? sizes.minSubgroupSize : p11.subgroupSize;
+    out->subgroup_max = has_sizes ? sizes.maxSubgroupSize : p11.subgroupSize;
+}
+
+void gpu_describe(
+    VkInstance instance, VkPhysicalDevice physical, uint32_t index, struct hekla_device_info *out)
+{
+    VkPhysicalDeviceProperties p;
+    vkGetPhysicalDeviceProperties(physical, &p);
+    memset(out, 0, sizeof(*out));
+    snprintf(out->id, sizeof(out->id), "%u", index % 1000);
+    snprintf(out->name, sizeof(out->name), "%.255s", p.deviceName);
+    out->type = type_of(p.deviceType);
+    out->usable = true;
+    if (p.apiVersion < VK_API_VERSION_1_2) {
+        out->usable = false;
+        snprintf(out->why, sizeof(out->why), "not usable: it has Vulkan %u.%u, and 1.2 is needed",
+            VK_API_VERSION_MAJOR(p.apiVersion), VK_API_VERSION_MINOR(p.apiVersion));
+        return;
+    }
+    describe_ids(physical, out);
+    describe_memory(
+        physical, gpu_has_extension(physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME), out);
+    describe_paths(instance, physical, out);
+    if (!has_compute(physical)) {
+        out->usable = false;
+        snprintf(out->why, sizeof(out->why), "not usable: it has no compute queue");
+    }
+}

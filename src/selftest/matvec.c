@@ -1,0 +1,111 @@
+/* matvec and its variants: row lengths around lanes and blocks, tokens around the columns of a
+ * workgroup, shards, bias, addition. */
+#include "selftest/case.h"
+
+struct shape {
+    uint32_t n, rows, tokens, shards;
+    bool bias, add;
+    uint32_t n_cols; /* 0: as many as the step has */
+};
+
+static void begin(struct test *t, const struct shape *s, enum fill fill)
+{
+    /* The grid may be larger than the step, as when the last part of a prompt is evaluated. */
+    test_begin(t, s->tokens, 0, 100, "n=%u rows=%u tokens=%u shards=%u%s%s cols=%u fill=%d", s->n,
+        s->rows, s->tokens, s->shards, s->bias ? " bias" : "", s->add ? " add" : "", s->n_cols,
+        (int)fill);
+    t->list.n_tokens = (s->tokens + 2) / 3 * 3;
+}
+
+static void append(struct test *t, const struct shape *s, enum fill fill)
+{
+    const uint32_t y_first = 7;
+    struct matvec_input x = {.f32 = test_rows(t, s->tokens, s->n, fill)};
+    if (quant_types[t->quant].class == QUANT_CLASS_INT)
+        x.q8 = test_rows_q8(t, s->tokens, x.f32);
+    struct matrix w = test_matrix(t, s->n, s->rows, s->shards);
+    struct gpu_view bias = {0};
+    if (s->bias)
+        bias = test_exact_input(t, s->rows, FILL_NORMAL);
+    struct rows y = s->add ? test_rows(t, s->tokens, y_first + s->rows + 3, fill)
+                           : test_output_rows(t, s->tokens, y_first + s->rows + 3);
+    op_matvec(&t->list, y, y_first, &w, &x, bias, s->add, s->n_cols);
+}
+
+static void run(struct test *t, struct shape s, enum fill fill)
+{
+    if (s.n % quant_types[t->quant].block_elements)
+        return;
+    begin(t, &s, fill);
+    append(t, &s, fill);
+    test_run(t);
+}
+
+/* How many invocations, rows and tokens work together must not show; nor fewer groups than rows
+ * need. */
+static void vary(struct test *t, const struct shape *s)
+{
+    static const uint32_t few[][4] = {{2, 3, 1, 2}, {8, 2, 4, 1}, {16, 1, 2, 3}, {32, 1, 1, 1}};
+    uint32_t count = t->slow ? 6 * 3 * 3 : sizeof(few) / sizeof(few[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t x = 1u << i % 6, rows = 1u << i / 6 % 3, cols = 1u << i / 18, y = 1 + i % 5;
+        if (!t->slow)
+            x = few[i][0], y = few[i][1], cols = few[i][2], rows = few[i][3];
+        test_vary(t,
+            &(struct variation){
+                .spec =
+                    {[SPEC_SIZE_X] = x, [SPEC_SIZE_Y] = y, [SPEC_COLS] = cols, [SPEC_ROWS] = rows},
+                .groups = {1 + i % 3, (s->tokens + cols - 1) / cols, 1}});
+    }
+}
+
+static void run_varied(struct test *t, uint32_t n)
+{
+    struct shape s = {.n = n, .rows = 19, .tokens = 11, .shards = 1, .bias = true, .add = true};
+    if (n % quant_types[t->quant].block_elements)
+        return;
+    begin(t, &s, FILL_NORMAL);
+    append(t, &s, FILL_NORMAL);
+    vary(t, &s);
+    test_run(t);
+}
+
+void selftest_cases_matvec(struct test *t)
+{
+    static const struct shape shapes[] = {
+        {1, 1, 1, 1, 0, 0, 0},
+        {32, 1, 1, 1, 0, 0, 0},
+        {64, 3, 2, 1, 1, 0, 0},
+        {96, 8, 3, 1, 0, 1, 0},
+        {100, 33, 5, 1, 1, 1, 0},
+        {352, 8, 5, 1, 0, 0, 0},
+        {256, 64, 13, 1, 1, 0, 0},
+        {768, 3, 8, 1, 0, 1, 0},
+        {1056, 33, 2, 1, 0, 0, 0},
+        {1280, 9, 3, 1, 1, 1, 0},
+        {2048, 33, 1, 1, 0, 1, 0},
+        {11008, 3, 1, 1, 0, 0, 0},
+        /* Shards; a bias is bound at its shard's first row, so that has to be aligned */
+        {256, 23, 2, 4, 0, 1, 0},
+        {256, 200, 3, 3, 0, 0, 0},
+        {256, 192, 2, 3, 1, 0, 0},
+        /* The newest token only, as for logits */
+        {256, 40, 6, 1, 0, 0, 1},
+        {256, 5, 13, 1, 1, 0, 4},
+    };
+    static const struct shape slow[] = {/* Llama 3.2 1B: Q, K, down */
+        {2048, 2048, 1, 1, 0, 0, 0}, {2048, 512, 16, 1, 0, 0, 0}, {8192, 2048, 2, 1, 0, 1, 0}};
+    /* Where a processor plays the GPU, compiling is what takes time, most of all for 8 columns. */
+    bool less = t->other_shapes && !t->slow;
+    for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        if (!less || (i % 3 == 0 && shapes[i].tokens < 6))
+            run(t, shapes[i], (enum fill)(i % FILL_COUNT));
+    for (uint32_t fill = 0; fill < 2 * FILL_COUNT; fill++)
+        run(t, (struct shape){256, 5, 2, 1, fill & 1, fill >> 1 & 1, 0}, (enum fill)(fill / 2));
+    if (!less) {
+        run_varied(t, 1312); /* 41 blocks: the last lane has one of its two */
+        run_varied(t, 2304); /* 72 blocks on 24 lanes */
+    }
+    for (uint32_t i = 0; t->slow && i < sizeof(slow) / sizeof(slow[0]); i++)
+        run(t, slow[i], FILL_NORMAL);
+}

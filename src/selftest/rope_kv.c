@@ -1,0 +1,52 @@
+/* rope_kv: whole and partial rotation, both caches, positions around the tables' and the K tiles'
+ * bounds. */
+#include "selftest/case.h"
+
+/* Rotations by arbitrary angles: (1 - a^2, 2a) / (1 + a^2). */
+static struct gpu_view rotations(struct test *t, uint32_t n_ctx, uint32_t n_rot)
+{
+    uint32_t pairs = (ROPE_LOW + (n_ctx + ROPE_LOW - 1) / ROPE_LOW) * (n_rot / 2);
+    struct gpu_view view = test_output(t, pairs * 8ull);
+    float *rot = test_data(t, view);
+    for (uint32_t i = 0; i < view.size / 8; i++) {
+        float a = 4.0f * test_uniform(t) - 2.0f, size = 1.0f + a * a;
+        rot[2 * i] = (1.0f - a * a) / size;
+        rot[2 * i + 1] = 2.0f * a / size;
+    }
+    return view;
+}
+
+static void run(struct test *t, struct head_shape shape, bool f16, uint32_t pos, uint32_t tokens,
+    enum fill fill)
+{
+    uint32_t n_ctx = (pos + tokens + K_TILE - 1) / K_TILE * K_TILE;
+    uint32_t q = shape.n_head * shape.head_dim, kv = shape.n_head_kv * shape.head_dim;
+    uint32_t quads = (q + 2 * kv) / 4;
+    test_begin(t, tokens, pos, 100, "heads=%u/%u dim=%u rot=%u f16=%d pos=%u tokens=%u fill=%d",
+        shape.n_head, shape.n_head_kv, shape.head_dim, shape.n_rot, f16, pos, tokens, (int)fill);
+    t->list.n_tokens = tokens + 1;
+    struct rows qkv = test_rows(t, tokens, q + 2 * kv, fill);
+    struct kv_cache cache = test_kv(t, shape, n_ctx, f16, -1);
+    op_rope_kv(&t->list, qkv, q, q + kv, &cache, rotations(t, n_ctx, shape.n_rot), shape);
+    for (uint32_t size = 1; size <= 128; size = 5 * size + 3)
+        test_vary(t, &(struct variation){.spec = {size}, .groups = {(quads + size - 1) / size}});
+    test_run(t);
+}
+
+void selftest_cases_rope_kv(struct test *t)
+{
+    static const struct head_shape shapes[] = {{1, 1, 4, 2}, {4, 1, 32, 32}, {4, 2, 64, 32},
+        {3, 3, 80, 80}, {2, 1, 96, 70}, {8, 1, 128, 128}, {2, 2, 256, 64}};
+    static const uint32_t positions[] = {0, 1, 31, 32, 255, 256, 257, 300, 1023};
+    for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        for (uint32_t f16 = 0; f16 < 2; f16++) {
+            run(t, shapes[i], f16, positions[(2 * i + f16) % 9], 1, (enum fill)(i % FILL_COUNT));
+            run(t, shapes[i], f16, 250, 17, FILL_NORMAL);
+        }
+    for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
+        run(t, shapes[2], i & 1, positions[i], 1 + i % 4, FILL_NORMAL);
+    for (uint32_t fill = 0; fill < 2 * FILL_COUNT; fill++)
+        run(t, shapes[1], fill & 1, 511, 3, (enum fill)(fill / 2));
+    if (t->slow)
+        run(t, (struct head_shape){32, 8, 64, 64}, true, 4000, 64, FILL_NORMAL);
+}

@@ -1,0 +1,89 @@
+/*
+ * kernel_tests [--slow] [--verbose] [FILTER]: every kernel against the C reference on the device
+ * named by HEKLA_TEST_DEVICE (else the best), with capabilities lowered by HEKLA_CAPS. FILTER: part
+ * of "kernel quant". Exit status 1: a row failed, 77: there is no device.
+ */
+#include "selftest/selftest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_line(void *user, const char *line)
+{
+    (void)user;
+    printf("%s\n", line);
+    fflush(stdout);
+}
+
+static void print_table(const struct selftest_result *r)
+{
+    printf("%-12s %-6s %6s %8s %12s %7s  result\n", "kernel", "quant", "cases", "runs", "words",
+        "seconds");
+    for (uint32_t i = 0; i < r->n_rows; i++) {
+        const struct selftest_row *row = &r->rows[i];
+        char failed[40] = "passed";
+        if (row->failed)
+            snprintf(failed, sizeof(failed), "%u FAILED", row->failed);
+        else if (!row->cases)
+            snprintf(failed, sizeof(failed), "NO CASES");
+        printf("%-12s %-6s %6u %8llu %12llu %7.2f  %s\n", row->kernel, row->quant, row->cases,
+            (unsigned long long)row->runs, (unsigned long long)row->words, row->seconds,
+            row->why_not ? row->why_not : failed);
+    }
+}
+
+static void print_sums(const struct selftest_result *r)
+{
+    uint64_t cases = 0, runs = 0, words = 0;
+    double seconds = 0;
+    for (uint32_t i = 0; i < r->n_rows; i++) {
+        cases += r->rows[i].cases;
+        runs += r->rows[i].runs;
+        words += r->rows[i].words;
+        seconds += r->rows[i].seconds;
+    }
+    printf("%llu cases, %llu runs, %llu words compared, %.1f s\n", (unsigned long long)cases,
+        (unsigned long long)runs, (unsigned long long)words, seconds);
+    printf("%u passed, %u failed, %u skipped\n", r->passed, r->failed, r->unavailable);
+}
+
+static int run(struct gpu_device *dev, const struct selftest_options *opt)
+{
+    static struct selftest_result result;
+    struct hekla_error err = {0};
+    printf("%s\n", gpu_device_name(dev));
+    if (selftest_run(dev, opt, &result, &err) != HEKLA_OK) {
+        printf("the test could not go on: %s\n", err.text);
+        return 1;
+    }
+    print_table(&result);
+    print_sums(&result);
+    if (!result.n_rows)
+        printf("no kernel is called that\n");
+    return result.failed || !result.n_rows ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct selftest_options opt = {.report = print_line};
+    struct gpu_device *dev = NULL;
+    struct hekla_error err = {0};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--slow") == 0)
+            opt.slow = true;
+        else if (strcmp(argv[i], "--verbose") == 0)
+            opt.verbose = true;
+        else
+            opt.filter = argv[i];
+    }
+    hekla_status status =
+        gpu_device_open(&dev, getenv("HEKLA_TEST_DEVICE"), getenv("HEKLA_CAPS"), &err);
+    if (status != HEKLA_OK) {
+        printf("no device to test: %s\n", err.text);
+        return status == HEKLA_DEVICE ? 77 : 1;
+    }
+    int result = run(dev, &opt);
+    gpu_device_close(dev);
+    return result;
+}
