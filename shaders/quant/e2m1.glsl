@@ -1,5 +1,5 @@
-/* Nibbles to twice the values of E2M1: 0 1 2 3 4 6 8 12 and their negatives (quant_e2m1); four bytes at
- * once. With bits s h b a: h ? (4 + 2 a) << b : 2 b + a. */
+/* Nibbles to twice the values of E2M1: 0 1 2 3 4 6 8 12 and their negatives (quant_e2m1); four
+ * bytes at once. With bits s h b a: h ? (4 + 2 a) << b : 2 b + a. */
 #include "quant/nibbles.glsl"
 
 uint w_value4(uint v)

@@ -1,6 +1,6 @@
-/* What the codebook formats share; mirrors src/quant/grid.h. Four values a word, one a byte. Entries of
- * 16 bits are read from the table behind the rows: as a constant array, a driver may copy all of it for
- * each invocation. */
+/* What the codebook formats share; mirrors src/quant/grid.h. Four values a word, one a byte.
+ * Entries of 16 bits are read from the table behind the rows: as a constant array, a driver may
+ * copy all of it for each invocation. */
 uint w_entry(uint i)
 {
     return (w_table(i >> 1) >> ((i & 1u) * 16u)) & 0xffffu;

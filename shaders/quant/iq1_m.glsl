@@ -1,6 +1,6 @@
-/* 32 elements: a word of four codebook indices, 16 bits of their upper bits and signs of delta; per 256:
- * two words of 3-bit scales (one per 16) and, in four nibbles, half d.
- * value = d / 8 * (2 scale + 1) * (8 entry + 8 delta) */
+/* 32 elements: a word of four codebook indices, 16 bits of their upper bits and signs of delta;
+ * per 256: two words of 3-bit scales (one per 16) and, in four nibbles, half d. value = d / 8 *
+ * (2 scale + 1) * (8 entry + 8 delta) */
 #include "quant/grid.glsl"
 
 struct w_block {

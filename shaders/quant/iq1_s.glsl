@@ -1,5 +1,5 @@
-/* 32 elements: a word of four codebook indices, 16 bits of upper index bits, scale and sign of delta; per
- * 256: half d. value = d / 8 * (2 scale + 1) * (8 entry + 8 delta) */
+/* 32 elements: a word of four codebook indices, 16 bits of upper index bits, scale and sign of
+ * delta; per 256: half d. value = d / 8 * (2 scale + 1) * (8 entry + 8 delta) */
 #include "quant/grid.glsl"
 
 struct w_block {

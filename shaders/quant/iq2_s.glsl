@@ -1,5 +1,5 @@
-/* 32 elements: a word of four codebook indices, a word of signs, a byte of upper index bits and one of
- * scales (nibbles, one per 16); per 256: half d. value = d / 8 * (2 scale + 1) * entry */
+/* 32 elements: a word of four codebook indices, a word of signs, a byte of upper index bits and
+ * one of scales (nibbles, one per 16); per 256: half d. value = d / 8 * (2 scale + 1) * entry */
 #include "quant/grid.glsl"
 
 struct w_block {

@@ -1,5 +1,5 @@
-/* 32 elements: two words of two codebook indices (9 bits) with 7 signs each; per 256: a word of half d,
- * two words of scales (nibbles, one per 16). value = d / 8 * (2 scale + 1) * entry */
+/* 32 elements: two words of two codebook indices (9 bits) with 7 signs each; per 256: a word of
+ * half d, two words of scales (nibbles, one per 16). value = d / 8 * (2 scale + 1) * entry */
 #include "quant/grid.glsl"
 
 struct w_block {

@@ -1,6 +1,6 @@
-/* Nibbles looked up in the 16 values of IQ4_NL and IQ4_XS: signed bytes -127 -104 -83 -65, -49 -35 -22
- * -10, 1 13 25 38, 53 69 89 113 (quant_iq4_values). Selected, not indexed: an array might be copied for
- * each invocation. */
+/* Nibbles looked up in the 16 values of IQ4_NL and IQ4_XS: signed bytes -127 -104 -83 -65, -49
+ * -35 -22 -10, 1 13 25 38, 53 69 89 113 (quant_iq4_values). Selected, not indexed: an array
+ * might be copied for each invocation. */
 #include "quant/nibbles.glsl"
 
 uint w_value(uint nibble)

@@ -1,5 +1,5 @@
-/* 32 elements: a plane of nibbles; per 256: a word of half d and eight upper bit pairs of the scales, a
- * word of their lower nibbles. value = d * (scale - 32) * value[q] */
+/* 32 elements: a plane of nibbles; per 256: a word of half d and eight upper bit pairs of the
+ * scales, a word of their lower nibbles. value = d * (scale - 32) * value[q] */
 #include "quant/iq4.glsl"
 
 struct w_block {

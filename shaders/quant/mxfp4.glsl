@@ -1,5 +1,5 @@
-/* 32 elements: a plane of nibbles; per 256: two words of exponents, a byte for each 32 (0: the scale is
- * 0). value = 2^(e - 127) * (twice E2M1) */
+/* 32 elements: a plane of nibbles; per 256: two words of exponents, a byte for each 32 (0: the
+ * scale is 0). value = 2^(e - 127) * (twice E2M1) */
 #include "quant/e2m1.glsl"
 
 struct w_block {

@@ -1,5 +1,5 @@
-/* 32 elements: two words of bit pairs, two bytes of scale (low nibble) and minimum (one per 16); per
- * 256: halves d and dmin. value = d * scale * q - dmin * minimum */
+/* 32 elements: two words of bit pairs, two bytes of scale (low nibble) and minimum (one per 16);
+ * per 256: halves d and dmin. value = d * scale * q - dmin * minimum */
 #include "quant/bits.glsl"
 
 struct w_block {

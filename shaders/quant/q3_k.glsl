@@ -1,5 +1,5 @@
-/* 32 elements: two words of low bit pairs, a word of high bits, two signed byte scales (one per 16);
- * per 256: half d. value = d * scale * (q - 4) */
+/* 32 elements: two words of low bit pairs, a word of high bits, two signed byte scales (one per
+ * 16); per 256: half d. value = d * scale * (q - 4) */
 #include "quant/bits.glsl"
 
 struct w_block {

@@ -29,7 +29,7 @@ const uint32_t quant_grid_iq3_s[256] = {
 
 const uint32_t *quant_table(const struct quant_type *type, uint64_t *bytes)
 {
-#define TABLE(type, grid) [QT_##type] = {quant_grid_##grid, sizeof(quant_grid_##grid)}
+#define TABLE(type, grid) [QT_##type] = { quant_grid_##grid, sizeof(quant_grid_##grid) }
     static const struct {
         const uint32_t *words;
         uint64_t bytes;

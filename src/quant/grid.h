@@ -1,6 +1,6 @@
 /*
- * quant/grid: what the codebook formats (IQ1, IQ2, IQ3) share. A codebook holds two 16-bit entries a
- * word; shaders/quant/grid.glsl mirrors this file.
+ * quant/grid: what the codebook formats (IQ1, IQ2, IQ3) share. A codebook holds two 16-bit entries
+ * a word; shaders/quant/grid.glsl mirrors this file.
  */
 #ifndef QUANT_GRID_H
 #define QUANT_GRID_H

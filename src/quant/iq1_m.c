@@ -1,8 +1,8 @@
 /*
- * IQ1_M: 256 weights = 32 bytes of lower index bits, 16 bytes of nibbles (3 upper index bits, the sign of
- * delta), four times 2 bytes: four 3-bit scales, one for each 16, and on top a nibble of half d (the first
- * is the lowest); an index names an entry (8 weights) of a codebook of 2048.
- * w = d * (2 scale + 1) * (value + delta), delta = -1/8 or 1/8: q is 8 (value + delta).
+ * IQ1_M: 256 weights = 32 bytes of lower index bits, 16 bytes of nibbles (3 upper index bits, the
+ * sign of delta), four times 2 bytes: four 3-bit scales, one for each 16, and on top a nibble of
+ * half d (the first is the lowest); an index names an entry (8 weights) of a codebook of 2048. w =
+ * d * (2 scale + 1) * (value + delta), delta = -1/8 or 1/8: q is 8 (value + delta).
  */
 #include "quant/quant.h"
 
@@ -31,7 +31,8 @@ void quant_iq1_m_load(const struct quant_slot *slot, struct quant_block *out)
     uint32_t scales = s[j / 4] >> (j / 2 % 2 * 16 + j % 2 * 6);
     out->scale[0] = (int32_t)(2 * (scales & 7) + 1);
     out->scale[1] = (int32_t)(2 * (scales >> 3 & 7) + 1);
-    uint32_t d = (s[0] >> 12 & 15) | (s[0] >> 28) << 4 | (s[1] >> 12 & 15) << 8 | (s[1] >> 28) << 12;
+    uint32_t d =
+        (s[0] >> 12 & 15) | (s[0] >> 28) << 4 | (s[1] >> 12 & 15) << 8 | (s[1] >> 28) << 12;
     out->d = exact_half_to_float(d) * 0.125f;
 }
 

@@ -1,7 +1,8 @@
 /*
- * IQ1_S: 256 weights = half d, 32 bytes of lower index bits, then for each 32 two bytes: four times 3 upper
- * index bits, a 3-bit scale, and the sign of delta; an index names an entry (8 weights) of a codebook of
- * 2048. w = d * (2 scale + 1) * (value + delta), delta = -1/8 or 1/8: q is 8 (value + delta).
+ * IQ1_S: 256 weights = half d, 32 bytes of lower index bits, then for each 32 two bytes: four times
+ * 3 upper index bits, a 3-bit scale, and the sign of delta; an index names an entry (8 weights) of
+ * a codebook of 2048. w = d * (2 scale + 1) * (value + delta), delta = -1/8 or 1/8: q is 8 (value +
+ * delta).
  */
 #include "quant/quant.h"
 

@@ -1,7 +1,7 @@
 /*
- * IQ2_S: 256 weights = half d, 32 bytes of lower index bits, 32 bytes of signs, 8 bytes of upper index bits
- * (4 pairs), 8 bytes of 4-bit scales, one for each 16; an index names an entry (8 weights) of a codebook
- * of 1024. w = d / 8 * (2 scale + 1) * value.
+ * IQ2_S: 256 weights = half d, 32 bytes of lower index bits, 32 bytes of signs, 8 bytes of upper
+ * index bits (4 pairs), 8 bytes of 4-bit scales, one for each 16; an index names an entry (8
+ * weights) of a codebook of 1024. w = d / 8 * (2 scale + 1) * value.
  */
 #include "quant/quant.h"
 

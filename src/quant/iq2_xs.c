@@ -1,6 +1,6 @@
 /*
- * IQ2_XS: 256 weights = half d, 32 times 2 bytes (9 bits: an entry, 8 weights, of a codebook of 512; 7
- * signs), 8 bytes of 4-bit scales, one for each 16. w = d / 8 * (2 scale + 1) * value.
+ * IQ2_XS: 256 weights = half d, 32 times 2 bytes (9 bits: an entry, 8 weights, of a codebook of
+ * 512; 7 signs), 8 bytes of 4-bit scales, one for each 16. w = d / 8 * (2 scale + 1) * value.
  */
 #include "quant/quant.h"
 
@@ -22,7 +22,8 @@ void quant_iq2_xs_load(const struct quant_slot *slot, struct quant_block *out)
 {
     for (uint32_t k = 0; k < 4; k++) {
         uint32_t v = slot->word[k / 2] >> k % 2 * 16 & 0xffff;
-        quant_values_iq2(quant_entry(quant_grid_iq2_xs, v & 511), quant_signs(v >> 9), out->q + 8 * k);
+        quant_values_iq2(
+            quant_entry(quant_grid_iq2_xs, v & 511), quant_signs(v >> 9), out->q + 8 * k);
     }
     uint32_t s = slot->super[1 + slot->eighth / 4] >> slot->eighth % 4 * 8;
     out->scale[0] = (int32_t)(2 * (s & 15) + 1);

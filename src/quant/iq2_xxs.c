@@ -1,6 +1,7 @@
 /*
- * IQ2_XXS: 256 weights = half d, then for each 32: 4 bytes, each an entry (8 weights) of a codebook of 256,
- * and a word: four times 7 signs, and a 4-bit scale on top. w = d / 8 * (2 scale + 1) * value.
+ * IQ2_XXS: 256 weights = half d, then for each 32: 4 bytes, each an entry (8 weights) of a codebook
+ * of 256, and a word: four times 7 signs, and a 4-bit scale on top. w = d / 8 * (2 scale + 1) *
+ * value.
  */
 #include "quant/quant.h"
 

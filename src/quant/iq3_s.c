@@ -1,7 +1,7 @@
 /*
- * IQ3_S: 256 weights = half d, 64 bytes of lower index bits, 8 bytes of upper ones (one bit an index), 32
- * bytes of signs, 4 bytes of 4-bit scales, one for each 32; an index names an entry (4 weights) of a
- * codebook of 512. w = d * (2 scale + 1) * value.
+ * IQ3_S: 256 weights = half d, 64 bytes of lower index bits, 8 bytes of upper ones (one bit an
+ * index), 32 bytes of signs, 4 bytes of 4-bit scales, one for each 32; an index names an entry (4
+ * weights) of a codebook of 512. w = d * (2 scale + 1) * value.
  */
 #include "quant/quant.h"
 

@@ -1,6 +1,6 @@
 /*
- * IQ3_XXS: 256 weights = half d, 64 bytes, each an entry (4 weights) of a codebook of 256, then for each 32
- * a word: four times 7 signs, and a 4-bit scale on top. w = d / 4 * (2 scale + 1) * value.
+ * IQ3_XXS: 256 weights = half d, 64 bytes, each an entry (4 weights) of a codebook of 256, then for
+ * each 32 a word: four times 7 signs, and a 4-bit scale on top. w = d / 4 * (2 scale + 1) * value.
  */
 #include "quant/quant.h"
 

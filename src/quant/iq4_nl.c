@@ -1,6 +1,6 @@
 /*
- * IQ4_NL: 32 weights = half d, 16 bytes of nibbles (low: 0..15, high: 16..31); w = d * value[q], from a
- * table of 16.
+ * IQ4_NL: 32 weights = half d, 16 bytes of nibbles (low: 0..15, high: 16..31); w = d * value[q],
+ * from a table of 16.
  */
 #include "quant/quant.h"
 

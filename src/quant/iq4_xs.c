@@ -1,7 +1,7 @@
 /*
- * IQ4_XS: 256 weights = half d, 2 bytes of upper scale bits (pair j of 8), 4 bytes of lower ones (nibble
- * j), 128 bytes of nibbles: 16 bytes hold 32 weights (low: 0..15, high: 16..31).
- * w = d * (scale - 32) * value[q], a 6-bit scale for each 32, value from a table of 16.
+ * IQ4_XS: 256 weights = half d, 2 bytes of upper scale bits (pair j of 8), 4 bytes of lower ones
+ * (nibble j), 128 bytes of nibbles: 16 bytes hold 32 weights (low: 0..15, high: 16..31). w = d *
+ * (scale - 32) * value[q], a 6-bit scale for each 32, value from a table of 16.
  */
 #include "quant/quant.h"
 

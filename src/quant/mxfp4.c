@@ -1,7 +1,8 @@
 /*
- * MXFP4: 32 weights = byte e, 16 bytes of nibbles (low: 0..15, high: 16..31); w = 2^(e - 128) * value[q],
- * value from a table of 16: twice E2M1. Stored with the byte e - 1, the exponent of a float, and
- * sanitised then, so that kernels need not: a scale above 2^40 becomes 2^40, below 2^-40 or NaN (255) 0.
+ * MXFP4: 32 weights = byte e, 16 bytes of nibbles (low: 0..15, high: 16..31); w = 2^(e - 128) *
+ * value[q], value from a table of 16: twice E2M1. Stored with the byte e - 1, the exponent of a
+ * float, and sanitised then, so that kernels need not: a scale above 2^40 becomes 2^40, below 2^-40
+ * or NaN (255) 0.
  */
 #include "quant/quant.h"
 

@@ -1,9 +1,10 @@
 /*
- * NVFP4: 64 weights = 4 bytes of scale (UE4M3, one for each 16), 32 bytes of nibbles: 8 bytes hold 16
- * weights (low: 0..7, high: 8..15); w = scale / 2 * value[q], value from a table of 16: twice E2M1.
+ * NVFP4: 64 weights = 4 bytes of scale (UE4M3, one for each 16), 32 bytes of nibbles: 8 bytes hold
+ * 16 weights (low: 0..7, high: 8..15); w = scale / 2 * value[q], value from a table of 16: twice
+ * E2M1.
  *
- * UE4M3 is 2^(e - 7) * (1 + m / 8), or m * 2^-9 where e = 0: shifted left by 7 it is the half that is 2^-8
- * times as large. Bit 7 is ignored; 127, NaN, is stored as 0.
+ * UE4M3 is 2^(e - 7) * (1 + m / 8), or m * 2^-9 where e = 0: shifted left by 7 it is the half that
+ * is 2^-8 times as large. Bit 7 is ignored; 127, NaN, is stored as 0.
  */
 #include "quant/quant.h"
 

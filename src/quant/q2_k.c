@@ -1,7 +1,7 @@
 /*
- * Q2_K: 256 weights = 16 bytes with a scale (low nibble) and a minimum (high nibble) for each 16, 64
- * bytes of bit pairs, half d, half dmin; w = d * scale * q - dmin * minimum. Of each 128 weights, weight
- * i is in byte i % 32, at bit i / 32 * 2.
+ * Q2_K: 256 weights = 16 bytes with a scale (low nibble) and a minimum (high nibble) for each 16,
+ * 64 bytes of bit pairs, half d, half dmin; w = d * scale * q - dmin * minimum. Of each 128
+ * weights, weight i is in byte i % 32, at bit i / 32 * 2.
  */
 #include "quant/quant.h"
 

@@ -1,7 +1,8 @@
 /*
  * Q3_K: 256 weights = 32 bytes of high bits, 64 bytes of low bit pairs, 12 bytes with sixteen 6-bit
- * scales, half d; w = d * (scale - 32) * (q - 4), a scale for each 16. The high bit of weight i is bit
- * i / 32 of byte i % 32; of each 128 weights, the pair of weight i is in byte i % 32, at bit i / 32 * 2.
+ * scales, half d; w = d * (scale - 32) * (q - 4), a scale for each 16. The high bit of weight i is
+ * bit i / 32 of byte i % 32; of each 128 weights, the pair of weight i is in byte i % 32, at
+ * bit i / 32 * 2.
  */
 #include "quant/quant.h"
 
@@ -26,8 +27,8 @@ void quant_q3_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
         value[i] = (uint8_t)((low[i] >> b % 4 * 2 & 3) | (block[i] >> b % 8 & 1) << 2);
     quant_pack_pairs(value, 0, out->word);
     out->word[2] = quant_pack_bits(value, 2);
-    out->half = (signed_scale(scales, b % 8 * 2) & 255) |
-                (signed_scale(scales, b % 8 * 2 + 1) & 255) << 8;
+    out->half =
+        (signed_scale(scales, b % 8 * 2) & 255) | (signed_scale(scales, b % 8 * 2 + 1) & 255) << 8;
     out->super[0] = quant_read16(block + 108);
 }
 
@@ -45,6 +46,5 @@ float quant_q3_k_term(
     const struct quant_block *b, int32_t lo, int32_t hi, int32_t sum_lo, int32_t sum_hi)
 {
     /* At most 32 * 32 * 4 * 127 < 2^24. */
-    return b->d *
-           (float)(b->scale[0] * (lo - 4 * sum_lo) + b->scale[1] * (hi - 4 * sum_hi));
+    return b->d * (float)(b->scale[0] * (lo - 4 * sum_lo) + b->scale[1] * (hi - 4 * sum_hi));
 }

@@ -1,4 +1,5 @@
-/* Q4_1: 32 weights = half d, half m, 16 bytes of nibbles (low: 0..15, high: 16..31); w = d * q + m. */
+/* Q4_1: 32 weights = half d, half m, 16 bytes of nibbles (low: 0..15, high: 16..31); w = d * q +
+ * m. */
 #include "quant/quant.h"
 
 #include "base/exact.h"

@@ -1,6 +1,6 @@
 /*
- * Q5_0: 32 weights = half d, 4 bytes of fifth bits (bit i: weight i), 16 bytes of nibbles (low: 0..15,
- * high: 16..31); w = d * (q - 16).
+ * Q5_0: 32 weights = half d, 4 bytes of fifth bits (bit i: weight i), 16 bytes of nibbles (low:
+ * 0..15, high: 16..31); w = d * (q - 16).
  */
 #include "quant/quant.h"
 

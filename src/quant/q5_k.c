@@ -1,7 +1,8 @@
 /*
- * Q5_K: 256 weights = half d, half dmin, 12 bytes with eight 6-bit scales and eight 6-bit minimums, 32
- * bytes of fifth bits (bit j of byte i: weight i of the j-th 32), 128 bytes of nibbles: 32 bytes hold
- * 64 weights, low nibbles first. w = d * scale * q - dmin * minimum, a scale and a minimum for each 32.
+ * Q5_K: 256 weights = half d, half dmin, 12 bytes with eight 6-bit scales and eight 6-bit minimums,
+ * 32 bytes of fifth bits (bit j of byte i: weight i of the j-th 32), 128 bytes of nibbles: 32 bytes
+ * hold 64 weights, low nibbles first. w = d * scale * q - dmin * minimum, a scale and a minimum for
+ * each 32.
  */
 #include "quant/quant.h"
 

@@ -37,6 +37,5 @@ float quant_q6_k_term(
     const struct quant_block *b, int32_t lo, int32_t hi, int32_t sum_lo, int32_t sum_hi)
 {
     /* At most 2 * 128 * 16 * 32 * 127 < 2^24: exact in a float. */
-    return b->d *
-           (float)(b->scale[0] * (lo - 32 * sum_lo) + b->scale[1] * (hi - 32 * sum_hi));
+    return b->d * (float)(b->scale[0] * (lo - 32 * sum_lo) + b->scale[1] * (hi - 32 * sum_hi));
 }

@@ -59,8 +59,8 @@ struct quant_layout quant_layout_of(const struct quant_type *type, uint32_t n)
 {
     struct quant_layout l = {.n = n};
     quant_spread(&l, (n + 31) / 32);
-    uint32_t words = l.slots * (4 * type->n_u4 + type->n_word) + type->n_half * ((l.slots + 1) / 2) +
-                     type->n_super * ((l.n_blocks + 7) / 8);
+    uint32_t words = l.slots * (4 * type->n_u4 + type->n_word) +
+                     type->n_half * ((l.slots + 1) / 2) + type->n_super * ((l.n_blocks + 7) / 8);
     l.row_u4 = (words + 3) / 4;
     return l;
 }

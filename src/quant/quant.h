@@ -2,15 +2,15 @@
  * quant/: the weight formats. quants.def lists them; each has one C file here and one GLSL file in
  * shaders/quant/. Knows file blocks, and how they are stored on a device; owns no memory.
  *
- * On the device a matrix row is n_blocks blocks of 32 elements spread over at most 32 virtual lanes,
- * `steps` consecutive blocks a lane, stored in slot order (slot = step * lanes + lane) so that
- * neighbouring lanes read neighbouring memory:
+ * On the device a matrix row is n_blocks blocks of 32 elements spread over at most 32 virtual
+ * lanes, `steps` consecutive blocks a lane, stored in slot order (slot = step * lanes + lane) so
+ * that neighbouring lanes read neighbouring memory:
  *     u4 planes    [u4][slots] of 16 bytes
  *     word planes  [word][slots] of 4 bytes
  *     half planes  [half][slots] of 2 bytes, padded to a word
  *     super words  [n_blocks / 8 rounded up][super] of 4 bytes: shared by 8 consecutive blocks
- * and the row is padded to 16 bytes. A slot that no block uses is 0. A shard of a matrix is its rows,
- * then the format's table (quant_table) if it has one.
+ * and the row is padded to 16 bytes. A slot that no block uses is 0. A shard of a matrix is its
+ * rows, then the format's table (quant_table) if it has one.
  */
 #ifndef QUANT_QUANT_H
 #define QUANT_QUANT_H
@@ -46,10 +46,10 @@ struct quant_block {
 };
 
 struct quant_type {
-    const char *name;     /* in the table and in file names */
-    const char *label;    /* as people write it */
+    const char *name;  /* in the table and in file names */
+    const char *label; /* as people write it */
     enum quant_class class;
-    uint32_t file_id;     /* GGUF type number */
+    uint32_t file_id; /* GGUF type number */
     uint32_t block_elements, block_bytes;
     uint32_t n_u4, n_word, n_half, n_super;
     /* File row -> slot of block b (32 elements, n of them in the row; the rest count as 0). Sets
@@ -77,7 +77,7 @@ struct quant_layout {
     uint32_t n;        /* elements of a row */
     uint32_t n_blocks; /* of 32, rounded up */
     uint32_t steps, lanes, slots;
-    uint32_t row_u4;   /* 16-byte units of a row */
+    uint32_t row_u4; /* 16-byte units of a row */
 };
 
 /* n >= 1 and at most 2^24. */
@@ -119,8 +119,9 @@ static inline uint32_t quant_read32(const uint8_t *p)
 /* The low 4 bits of 32 values -> 16 bytes: low nibbles 0..15, high nibbles 16..31; and back. */
 void quant_pack_nibbles(const uint8_t value[32], uint32_t out[4]);
 void quant_unpack_nibbles(const uint32_t in[4], int8_t value[32]);
-/* Bits `at` and `at + 1` of 32 values -> 2 words: those of value 16 w + 4 i + k at bit 2 i of byte k
- * of word w, so that a shift and a mask spread four of them over four bytes. Back: or-ed in. */
+/* Bits `at` and `at + 1` of 32 values -> 2 words: those of value 16 w + 4 i + k at bit 2 i of
+ * byte k of word w, so that a shift and a mask spread four of them over four bytes. Back: or-ed
+ * in. */
 void quant_pack_pairs(const uint8_t value[32], uint32_t at, uint32_t out[2]);
 void quant_unpack_pairs(const uint32_t in[2], uint32_t at, int8_t value[32]);
 /* Bit `at` of 32 values -> a word: that of value 4 i + k at bit i of byte k. Back: or-ed in. */

@@ -1,10 +1,11 @@
 /*
- * TQ1_0: 256 weights = 48 + 4 bytes of base-3 digits, half d; w = d * (digit - 1). Weights 0..159 are in
- * bytes 0..31 (weight i: byte i % 32, digit i / 32), 160..239 in bytes 32..47 (digit i / 16 of those),
- * 240..255 in bytes 48..51 (digit i / 4). Digit n of a byte: take byte * 3^n modulo 256, times 3, over 256.
+ * TQ1_0: 256 weights = 48 + 4 bytes of base-3 digits, half d; w = d * (digit - 1). Weights 0..159
+ * are in bytes 0..31 (weight i: byte i % 32, digit i / 32), 160..239 in bytes 32..47 (digit i / 16
+ * of those), 240..255 in bytes 48..51 (digit i / 4). Digit n of a byte: take byte * 3^n modulo 256,
+ * times 3, over 256.
  *
- * Stored with 2 bits a weight, as TQ2_0: 68 bytes instead of the file's 54, but no digits to take apart
- * each time it is read.
+ * Stored with 2 bits a weight, as TQ2_0: 68 bytes instead of the file's 54, but no digits to take
+ * apart each time it is read.
  */
 #include "quant/quant.h"
 

@@ -1,6 +1,6 @@
 /*
- * TQ2_0: 256 weights = 64 bytes of bit pairs, half d; w = d * (q - 1). Of each 128 weights, weight i is in
- * byte i % 32, at bit i / 32 * 2.
+ * TQ2_0: 256 weights = 64 bytes of bit pairs, half d; w = d * (q - 1). Of each 128 weights, weight
+ * i is in byte i % 32, at bit i / 32 * 2.
  */
 #include "quant/quant.h"
 

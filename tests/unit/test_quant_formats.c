@@ -1,5 +1,6 @@
-/* The formats that test_quant.c leaves: packed rows of random blocks against dequantisers written here
- * from the formats' definitions, and the codebooks against hashes of their published values. */
+/* The formats that test_quant.c leaves: packed rows of random blocks against dequantisers
+ * written here from the formats' definitions, and the codebooks against hashes of their
+ * published values. */
 #include "quant/quant.h"
 
 #include <math.h>
@@ -138,8 +139,8 @@ static struct value tq2_0(const uint8_t *b, int i)
     return (struct value){half(b + 64) * (q - 1), 0};
 }
 
-/* A byte is a fraction of 256 whose base-3 digits are the weights: each step multiplies by 3 and takes
- * what is carried out of the byte. */
+/* A byte is a fraction of 256 whose base-3 digits are the weights: each step multiplies by 3 and
+ * takes what is carried out of the byte. */
 static struct value tq1_0(const uint8_t *b, int i)
 {
     int at = i < 160 ? i % 32 : i < 240 ? 32 + i % 16 : 48 + i % 4;
@@ -212,8 +213,8 @@ static struct value iq2_s(const uint8_t *b, int i)
 static struct value iq3_xxs(const uint8_t *b, int i)
 {
     uint32_t rest = u32(b + 66 + i / 32 * 4);
-    double v = negated(
-        entry(IQ3_XXS, b[2 + i / 4], i % 4), signs7(rest >> i % 32 / 8 * 7 & 127), i % 8);
+    double v =
+        negated(entry(IQ3_XXS, b[2 + i / 4], i % 4), signs7(rest >> i % 32 / 8 * 7 & 127), i % 8);
     return (struct value){half(b) * (0.5 + (rest >> 28)) / 2 * v, 0};
 }
 
@@ -274,11 +275,10 @@ static void check_row(
     free(row);
 }
 
-#define F(name) {#name, name}
-static const struct format formats[] = {F(q4_1), F(q5_1), F(q2_k), F(q3_k), F(q5_k), F(iq4_nl),
-    F(iq4_xs), F(mxfp4), F(nvfp4), F(tq1_0), F(tq2_0), F(iq2_xxs), F(iq2_xs), F(iq2_s), F(iq3_xxs),
-    F(iq3_s), F(iq1_s), F(iq1_m)};
-#undef F
+static const struct format formats[] = {{"q4_1", q4_1}, {"q5_1", q5_1}, {"q2_k", q2_k},
+    {"q3_k", q3_k}, {"q5_k", q5_k}, {"iq4_nl", iq4_nl}, {"iq4_xs", iq4_xs}, {"mxfp4", mxfp4},
+    {"nvfp4", nvfp4}, {"tq1_0", tq1_0}, {"tq2_0", tq2_0}, {"iq2_xxs", iq2_xxs}, {"iq2_xs", iq2_xs},
+    {"iq2_s", iq2_s}, {"iq3_xxs", iq3_xxs}, {"iq3_s", iq3_s}, {"iq1_s", iq1_s}, {"iq1_m", iq1_m}};
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 static void elements(void **state)
@@ -300,9 +300,12 @@ static void codebooks(void **state)
     static const struct {
         int entries, values;
         uint64_t hash;
-    } books[] = {[IQ1] = {2048, 8, 0x6703ed863501ae2e}, [IQ2_XXS] = {256, 8, 0xbb4ee025b5ac6e8e},
-        [IQ2_XS] = {512, 8, 0xc9b1ee61e79909bd}, [IQ2_S] = {1024, 8, 0x123edd38a3b62b90},
-        [IQ3_XXS] = {256, 4, 0xdfa5dc83d6a155d5}, [IQ3_S] = {512, 4, 0xfa37020c25b44829}};
+    } books[] = {[IQ1] = {2048, 8, 0x6703ed863501ae2e},
+        [IQ2_XXS] = {256, 8, 0xbb4ee025b5ac6e8e},
+        [IQ2_XS] = {512, 8, 0xc9b1ee61e79909bd},
+        [IQ2_S] = {1024, 8, 0x123edd38a3b62b90},
+        [IQ3_XXS] = {256, 4, 0xdfa5dc83d6a155d5},
+        [IQ3_S] = {512, 4, 0xfa37020c25b44829}};
     for (enum book book = IQ1; book <= IQ3_S; book++) {
         uint64_t hash = 0xcbf29ce484222325;
         for (int i = 0; i < books[book].entries; i++)
