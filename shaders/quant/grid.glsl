@@ -28,7 +28,7 @@ uint w_spread2(uint x)
 /* The low four 3-bit fields, one a byte. */
 uint w_spread3(uint x)
 {
-    return (x | x << 5 | x << 10 | x << 15) & 0x07070707u;
+    return (x & 7u) | (x & 0x38u) << 5 | (x & 0x1c0u) << 10 | (x & 0xe00u) << 15;
 }
 
 /* IQ2: 0, 1, 2 mean 8, 25, 43. */
