@@ -15,4 +15,11 @@ uint w_half(uint word, uint slot)
     return (w1[word + (slot >> 1)] >> ((slot & 1u) * 16u)) & 0xffffu;
 }
 
+/* Word i of the format's table (quant_table), which follows the shard's rows; `a` are the kernel's
+ * arguments. */
+uint w_table(uint i)
+{
+    return w1[4u * a.n_rows * a.row_u4 + i];
+}
+
 #include "quant.glsl"

@@ -1,6 +1,7 @@
-/* 32 elements: a plane of low nibbles, a word of fifth bits (see q5_0.c), a half scale.
+/* 32 elements: a plane of low nibbles, a word of fifth bits, a half scale.
  * value = d * (q - 16) */
 #include "quant/nibbles.glsl"
+#include "quant/bits.glsl"
 
 struct w_block {
     uint q[8];
@@ -11,9 +12,8 @@ w_block w_load(uint row, uint slots, uint slot, uint block)
 {
     w_block w;
     w_nibbles(w4[row + slot], w.q);
-    uint words = 4u * (row + slots), h = w1[words + slot];
-    for (uint i = 0u; i < 8u; i++)
-        w.q[i] |= ((h >> i) & 0x01010101u) << 4;
+    uint words = 4u * (row + slots);
+    w_bits(w1[words + slot], 4u, w.q);
     w.d = half_to_float(w_half(words + slots, slot));
     return w;
 }

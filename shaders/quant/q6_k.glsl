@@ -1,6 +1,7 @@
 /* 32 elements: a plane of low nibbles, two words of high bit pairs, two signed byte scales (one per
  * 16); per 256: half d. value = d * scale * (q - 32) */
 #include "quant/nibbles.glsl"
+#include "quant/bits.glsl"
 
 struct w_block {
     uint q[8];
@@ -13,11 +14,7 @@ w_block w_load(uint row, uint slots, uint slot, uint block)
     w_block w;
     w_nibbles(w4[row + slot], w.q);
     uint words = 4u * (row + slots);
-    uint h0 = w1[words + slot], h1 = w1[words + slots + slot];
-    for (uint i = 0u; i < 4u; i++) {
-        w.q[i] |= ((h0 >> (2u * i)) & 0x03030303u) << 4;
-        w.q[4u + i] |= ((h1 >> (2u * i)) & 0x03030303u) << 4;
-    }
+    w_pairs(w1[words + slot], w1[words + slots + slot], 4u, w.q);
     words += 2u * slots;
     uint s = w_half(words, slot);
     w.scale_lo = byte_of(s, 0u);

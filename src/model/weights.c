@@ -138,7 +138,9 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
     uint64_t row_bytes = (uint64_t)x->layout.row_u4 * 16;
     const struct gpu_caps *caps = gpu_device_caps(l->m->dev);
     uint64_t most = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
-    uint64_t per_shard = most / row_bytes;
+    uint64_t table_bytes;
+    quant_table(job->type, &table_bytes);
+    uint64_t per_shard = most < table_bytes ? 0 : (most - table_bytes) / row_bytes;
     if (!per_shard || row_bytes > MODEL_STAGING_BYTES || job->row_bytes > MODEL_STAGING_BYTES)
         return hekla_fail(err, HEKLA_UNSUPPORTED,
             "%s: a row of %.*s has %llu bytes, too many for %s", l->file, (int)job->tensor->name.n,
@@ -155,7 +157,7 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
         uint64_t count = rows - first < per_shard ? rows - first : per_shard;
         struct matrix_shard *shard = &x->shards[x->n_shards++];
         *shard = (struct matrix_shard){.row_first = (uint32_t)first, .n_rows = (uint32_t)count};
-        model_store_reserve(l->m->store, count * row_bytes, &shard->view);
+        model_store_reserve(l->m->store, count * row_bytes + table_bytes, &shard->view);
     }
     return HEKLA_OK;
 }
@@ -221,6 +223,22 @@ static hekla_status upload_rows(struct load *l, const struct job *job,
     return status == HEKLA_OK ? report(l, n * job->row_bytes, err) : status;
 }
 
+/* The format's table, behind the rows. */
+static hekla_status upload_table(struct load *l, const struct job *job,
+    const struct matrix_shard *shard, struct hekla_error *err)
+{
+    uint64_t bytes, at = (uint64_t)shard->n_rows * job->matrix->layout.row_u4 * 16;
+    const uint32_t *table = quant_table(job->type, &bytes);
+    void *out;
+    if (!table)
+        return HEKLA_OK;
+    hekla_status status = model_store_map(l->m->store, &shard->view, at, bytes, &out, err);
+    if (status != HEKLA_OK)
+        return status;
+    memcpy(out, table, bytes);
+    return model_store_flush(l->m->store, err);
+}
+
 static hekla_status upload_matrix(struct load *l, const struct job *job, struct hekla_error *err)
 {
     uint64_t row_bytes = (uint64_t)job->matrix->layout.row_u4 * 16;
@@ -233,6 +251,8 @@ static hekla_status upload_matrix(struct load *l, const struct job *job, struct 
             uint32_t rest = shard->n_rows - first;
             status = upload_rows(l, job, shard, first, rest < most ? rest : most, err);
         }
+        if (status == HEKLA_OK)
+            status = upload_table(l, job, shard, err);
     }
     return status;
 }

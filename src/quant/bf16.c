@@ -19,8 +19,7 @@ void quant_bf16_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
 void quant_bf16_load(const struct quant_slot *slot, struct quant_block *out)
 {
     for (uint32_t i = 0; i < 32; i++)
-        out->f[i] =
-            exact_from_bits((slot->u4[i / 8][i % 8 / 2] >> i % 2 * 16 & 0xffff) << 16);
+        out->f[i] = exact_from_bits((slot->u4[i / 8][i % 8 / 2] >> i % 2 * 16 & 0xffff) << 16);
 }
 
 float quant_bf16_term(

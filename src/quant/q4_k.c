@@ -7,18 +7,6 @@
 
 #include "base/exact.h"
 
-/* Scale and minimum j of 8: the first four are whole bytes, the others share upper bits. */
-static void scale_min(const uint8_t *s, uint32_t j, uint32_t *scale, uint32_t *minimum)
-{
-    if (j < 4) {
-        *scale = s[j] & 63u;
-        *minimum = s[j + 4] & 63u;
-    } else {
-        *scale = (s[j + 4] & 15u) | (uint32_t)(s[j - 4] >> 6) << 4;
-        *minimum = (uint32_t)(s[j + 4] >> 4) | (uint32_t)(s[j] >> 6) << 4;
-    }
-}
-
 void quant_q4_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
     (void)n;
@@ -29,9 +17,9 @@ void quant_q4_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     for (int i = 0; i < 32; i++)
         value[i] = j % 2 ? q[i] >> 4 : q[i] & 15;
     quant_pack_nibbles(value, out->u4[0]);
-    scale_min(block + 4, j, &scale, &minimum);
+    quant_scale_min(block + 4, j, &scale, &minimum);
     out->half = scale | minimum << 8;
-    out->super = quant_read32(block);
+    out->super[0] = quant_read32(block);
 }
 
 void quant_q4_k_load(const struct quant_slot *slot, struct quant_block *out)
@@ -39,8 +27,8 @@ void quant_q4_k_load(const struct quant_slot *slot, struct quant_block *out)
     quant_unpack_nibbles(slot->u4[0], out->q);
     out->scale[0] = (int32_t)(slot->half & 255);
     out->scale[1] = (int32_t)(slot->half >> 8);
-    out->d = exact_half_to_float(slot->super & 0xffff);
-    out->dmin = exact_half_to_float(slot->super >> 16);
+    out->d = exact_half_to_float(slot->super[0] & 0xffff);
+    out->dmin = exact_half_to_float(slot->super[0] >> 16);
 }
 
 float quant_q4_k_term(

@@ -1,7 +1,6 @@
 /*
- * Q5_0: 32 weights = half d, 4 bytes of fifth bits (bit i: weight i), 16 bytes of nibbles (low: 0..15,
- * high: 16..31); w = d * (q - 16). Stored with the fifth bit of weight 4 i + k at bit i of byte k, so
- * that a shift and a mask spread four of them over four bytes.
+ * Q5_0: 32 weights = half d, 4 bytes of fifth bits (bit i: weight i), 16 bytes of nibbles (low:
+ * 0..15, high: 16..31); w = d * (q - 16).
  */
 #include "quant/quant.h"
 
@@ -12,9 +11,10 @@ void quant_q5_0_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     (void)n;
     const uint8_t *block = row + (size_t)b * 22;
     uint32_t fifth = quant_read32(block + 2);
-    out->word[0] = 0;
+    uint8_t bit[32];
     for (uint32_t i = 0; i < 32; i++)
-        out->word[0] |= (fifth >> i & 1) << (i % 4 * 8 + i / 4);
+        bit[i] = fifth >> i & 1;
+    out->word[0] = quant_pack_bits(bit, 0);
     for (int w = 0; w < 4; w++)
         out->u4[0][w] = quant_read32(block + 6 + 4 * w);
     out->half = quant_read16(block);
@@ -23,8 +23,7 @@ void quant_q5_0_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
 void quant_q5_0_load(const struct quant_slot *slot, struct quant_block *out)
 {
     quant_unpack_nibbles(slot->u4[0], out->q);
-    for (int i = 0; i < 32; i++)
-        out->q[i] |= (int8_t)((slot->word[0] >> (i % 4 * 8 + i / 4) & 1) << 4);
+    quant_unpack_bits(slot->word[0], 4, out->q);
     out->d = exact_half_to_float(slot->half);
 }
 

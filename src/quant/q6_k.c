@@ -14,31 +14,28 @@ void quant_q6_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     uint32_t half = b % 8 / 4, j = b % 4; /* 128 weights; 32 of them */
     const uint8_t *low = block + half * 64 + j % 2 * 32, *high = block + 128 + half * 32;
     uint8_t value[32];
-    out->word[0] = out->word[1] = 0;
     for (uint32_t i = 0; i < 32; i++) {
         value[i] = j / 2 ? low[i] >> 4 : low[i] & 15;
-        uint32_t pair = high[i] >> 2 * j & 3u;
-        out->word[i / 16] |= pair << (i % 4 * 8 + i % 16 / 4 * 2);
+        value[i] |= (uint8_t)((high[i] >> 2 * j & 3) << 4);
     }
     quant_pack_nibbles(value, out->u4[0]);
+    quant_pack_pairs(value, 4, out->word);
     out->half = quant_read16(block + 192 + b % 8 * 2);
-    out->super = quant_read16(block + 208);
+    out->super[0] = quant_read16(block + 208);
 }
 
 void quant_q6_k_load(const struct quant_slot *slot, struct quant_block *out)
 {
     quant_unpack_nibbles(slot->u4[0], out->q);
-    for (int i = 0; i < 32; i++)
-        out->q[i] |= (int8_t)((slot->word[i / 16] >> (i % 4 * 8 + i % 16 / 4 * 2) & 3) << 4);
+    quant_unpack_pairs(slot->word, 4, out->q);
     out->scale[0] = (int8_t)(slot->half & 255);
     out->scale[1] = (int8_t)(slot->half >> 8);
-    out->d = exact_half_to_float(slot->super & 0xffff);
+    out->d = exact_half_to_float(slot->super[0] & 0xffff);
 }
 
 float quant_q6_k_term(
     const struct quant_block *b, int32_t lo, int32_t hi, int32_t sum_lo, int32_t sum_hi)
 {
     /* At most 2 * 128 * 16 * 32 * 127 < 2^24: exact in a float. */
-    return b->d *
-           (float)(b->scale[0] * (lo - 32 * sum_lo) + b->scale[1] * (hi - 32 * sum_hi));
+    return b->d * (float)(b->scale[0] * (lo - 32 * sum_lo) + b->scale[1] * (hi - 32 * sum_hi));
 }

@@ -59,8 +59,8 @@ struct quant_layout quant_layout_of(const struct quant_type *type, uint32_t n)
 {
     struct quant_layout l = {.n = n};
     quant_spread(&l, (n + 31) / 32);
-    uint32_t words = l.slots * (4 * type->n_u4 + type->n_word) + type->n_half * ((l.slots + 1) / 2) +
-                     type->n_super * ((l.n_blocks + 7) / 8);
+    uint32_t words = l.slots * (4 * type->n_u4 + type->n_word) +
+                     type->n_half * ((l.slots + 1) / 2) + type->n_super * ((l.n_blocks + 7) / 8);
     l.row_u4 = (words + 3) / 4;
     return l;
 }
@@ -87,8 +87,8 @@ void quant_pack_row(const struct quant_type *type, const struct quant_layout *la
             words[p * slots + at] = s.word[p];
         if (type->n_half)
             halves[at / 2] |= (s.half & 0xffff) << at % 2 * 16;
-        if (type->n_super)
-            supers[b / 8] = s.super;
+        for (uint32_t p = 0; p < type->n_super; p++)
+            supers[b / 8 * type->n_super + p] |= s.super[p];
     }
 }
 
@@ -105,8 +105,9 @@ void quant_unpack_block(const struct quant_type *type, const struct quant_layout
         s.word[p] = words[p * slots + at];
     if (type->n_half)
         s.half = halves[at / 2] >> at % 2 * 16 & 0xffff;
-    if (type->n_super)
-        s.super = supers[b / 8];
+    for (uint32_t p = 0; p < type->n_super; p++)
+        s.super[p] = supers[b / 8 * type->n_super + p];
+    s.eighth = b % 8;
     type->load(&s, out);
 }
 
@@ -127,7 +128,8 @@ void quant_pack_nibbles(const uint8_t value[32], uint32_t out[4])
     for (int w = 0; w < 4; w++) {
         out[w] = 0;
         for (int k = 0; k < 4; k++)
-            out[w] |= (uint32_t)(value[4 * w + k] | value[16 + 4 * w + k] << 4) << 8 * k;
+            out[w] |= (uint32_t)((value[4 * w + k] & 15) | (value[16 + 4 * w + k] & 15) << 4)
+                      << 8 * k;
     }
 }
 
@@ -138,4 +140,65 @@ void quant_unpack_nibbles(const uint32_t in[4], int8_t value[32])
             value[4 * w + k] = (int8_t)(in[w] >> 8 * k & 15);
             value[16 + 4 * w + k] = (int8_t)(in[w] >> (8 * k + 4) & 15);
         }
+}
+
+/* Where quant_pack_pairs puts value i of 16, and quant_pack_bits value i of 32. */
+static uint32_t pair_at(uint32_t i)
+{
+    return i % 4 * 8 + i / 4 * 2;
+}
+
+static uint32_t bit_at(uint32_t i)
+{
+    return i % 4 * 8 + i / 4;
+}
+
+void quant_pack_pairs(const uint8_t value[32], uint32_t at, uint32_t out[2])
+{
+    out[0] = out[1] = 0;
+    for (uint32_t i = 0; i < 32; i++)
+        out[i / 16] |= (value[i] >> at & 3u) << pair_at(i % 16);
+}
+
+void quant_unpack_pairs(const uint32_t in[2], uint32_t at, int8_t value[32])
+{
+    for (uint32_t i = 0; i < 32; i++)
+        value[i] |= (int8_t)((in[i / 16] >> pair_at(i % 16) & 3) << at);
+}
+
+uint32_t quant_pack_bits(const uint8_t value[32], uint32_t at)
+{
+    uint32_t out = 0;
+    for (uint32_t i = 0; i < 32; i++)
+        out |= (value[i] >> at & 1u) << bit_at(i);
+    return out;
+}
+
+void quant_unpack_bits(uint32_t in, uint32_t at, int8_t value[32])
+{
+    for (uint32_t i = 0; i < 32; i++)
+        value[i] |= (int8_t)((in >> bit_at(i) & 1) << at);
+}
+
+/* The first four are whole bytes, the others share upper bits. */
+void quant_scale_min(const uint8_t *s, uint32_t j, uint32_t *scale, uint32_t *minimum)
+{
+    if (j < 4) {
+        *scale = s[j] & 63u;
+        *minimum = s[j + 4] & 63u;
+    } else {
+        *scale = (s[j + 4] & 15u) | (uint32_t)(s[j - 4] >> 6) << 4;
+        *minimum = (uint32_t)(s[j + 4] >> 4) | (uint32_t)(s[j] >> 6) << 4;
+    }
+}
+
+const int8_t quant_iq4_values[16] = {
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+const int8_t quant_e2m1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+void quant_lookup(const uint32_t in[4], const int8_t values[16], int8_t value[32])
+{
+    quant_unpack_nibbles(in, value);
+    for (int i = 0; i < 32; i++)
+        value[i] = values[value[i]];
 }

@@ -2,14 +2,15 @@
  * quant/: the weight formats. quants.def lists them; each has one C file here and one GLSL file in
  * shaders/quant/. Knows file blocks, and how they are stored on a device; owns no memory.
  *
- * On the device a matrix row is n_blocks blocks of 32 elements spread over at most 32 virtual lanes,
- * `steps` consecutive blocks a lane, stored in slot order (slot = step * lanes + lane) so that
- * neighbouring lanes read neighbouring memory:
+ * On the device a matrix row is n_blocks blocks of 32 elements spread over at most 32 virtual
+ * lanes, `steps` consecutive blocks a lane, stored in slot order (slot = step * lanes + lane) so
+ * that neighbouring lanes read neighbouring memory:
  *     u4 planes    [u4][slots] of 16 bytes
  *     word planes  [word][slots] of 4 bytes
  *     half planes  [half][slots] of 2 bytes, padded to a word
- *     super words  [super][n_blocks / 8 rounded up] of 4 bytes
- * and the row is padded to 16 bytes. A slot that no block uses is 0.
+ *     super words  [n_blocks / 8 rounded up][super] of 4 bytes: shared by 8 consecutive blocks
+ * and the row is padded to 16 bytes. A slot that no block uses is 0. A shard of a matrix is its
+ * rows, then the format's table (quant_table) if it has one.
  */
 #ifndef QUANT_QUANT_H
 #define QUANT_QUANT_H
@@ -30,27 +31,29 @@ enum quant_class { QUANT_CLASS_INT, QUANT_CLASS_FLOAT };
 /* One slot's share of each plane. */
 struct quant_slot {
     uint32_t u4[8][4];
-    uint32_t word[2];
+    uint32_t word[3];
     uint32_t half;
-    uint32_t super; /* of the 256 elements that the block belongs to */
+    uint32_t super[3]; /* of the 256 elements that the block belongs to */
+    uint32_t eighth;   /* load: which of their 8 blocks it is */
 };
 
 /* 32 elements, taken apart. INT: bytes q and the format's scales; FLOAT: f. */
 struct quant_block {
     int8_t q[32];
     float f[32];
-    float d, dmin;
+    float d, dmin; /* dmin: or the scale of the second half */
     int32_t scale[2];
 };
 
 struct quant_type {
-    const char *name;     /* in the table and in file names */
-    const char *label;    /* as people write it */
+    const char *name;  /* in the table and in file names */
+    const char *label; /* as people write it */
     enum quant_class class;
-    uint32_t file_id;     /* GGUF type number */
+    uint32_t file_id; /* GGUF type number */
     uint32_t block_elements, block_bytes;
     uint32_t n_u4, n_word, n_half, n_super;
-    /* File row -> slot of block b (32 elements, n of them in the row; the rest count as 0). */
+    /* File row -> slot of block b (32 elements, n of them in the row; the rest count as 0). Sets
+     * what the format stores; the super words of 8 blocks are or-ed together. */
     void (*slot)(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out);
     void (*load)(const struct quant_slot *slot, struct quant_block *out);
     /* INT: the block's value from products and sums of its two halves of 16; see weights.glsl. */
@@ -74,7 +77,7 @@ struct quant_layout {
     uint32_t n;        /* elements of a row */
     uint32_t n_blocks; /* of 32, rounded up */
     uint32_t steps, lanes, slots;
-    uint32_t row_u4;   /* 16-byte units of a row */
+    uint32_t row_u4; /* 16-byte units of a row */
 };
 
 /* n >= 1 and at most 2^24. */
@@ -93,6 +96,10 @@ void quant_unpack_block(const struct quant_type *type, const struct quant_layout
 float quant_element(const struct quant_type *type, const struct quant_layout *layout,
     const uint32_t *row, uint32_t e);
 
+/* What follows the rows of a shard on the device, the same for each of the type: its codebook, a
+ * multiple of 16 bytes. NULL and 0 bytes: nothing. */
+const uint32_t *quant_table(const struct quant_type *type, uint64_t *bytes);
+
 #define QUANT(name, ...)                                                                           \
     void quant_##name##_slot(const uint8_t *, uint32_t, uint32_t, struct quant_slot *);            \
     void quant_##name##_load(const struct quant_slot *, struct quant_block *);                     \
@@ -109,8 +116,22 @@ static inline uint32_t quant_read32(const uint8_t *p)
 {
     return quant_read16(p) | quant_read16(p + 2) << 16;
 }
-/* 32 values of at most 4 bits -> 16 bytes: low nibbles 0..15, high nibbles 16..31; and back. */
+/* The low 4 bits of 32 values -> 16 bytes: low nibbles 0..15, high nibbles 16..31; and back. */
 void quant_pack_nibbles(const uint8_t value[32], uint32_t out[4]);
 void quant_unpack_nibbles(const uint32_t in[4], int8_t value[32]);
+/* Bits `at` and `at + 1` of 32 values -> 2 words: those of value 16 w + 4 i + k at bit 2 i of
+ * byte k of word w, so that a shift and a mask spread four of them over four bytes. Back: or-ed
+ * in. */
+void quant_pack_pairs(const uint8_t value[32], uint32_t at, uint32_t out[2]);
+void quant_unpack_pairs(const uint32_t in[2], uint32_t at, int8_t value[32]);
+/* Bit `at` of 32 values -> a word: that of value 4 i + k at bit i of byte k. Back: or-ed in. */
+uint32_t quant_pack_bits(const uint8_t value[32], uint32_t at);
+void quant_unpack_bits(uint32_t in, uint32_t at, int8_t value[32]);
+/* Nibbles as quant_unpack_nibbles, looked up in a table. */
+void quant_lookup(const uint32_t in[4], const int8_t values[16], int8_t value[32]);
+extern const int8_t quant_iq4_values[16]; /* IQ4_NL, IQ4_XS */
+extern const int8_t quant_e2m1[16];       /* MXFP4, NVFP4: twice the values of E2M1 */
+/* Q4_K, Q5_K: 6-bit scale and minimum j of 8 from 12 bytes. */
+void quant_scale_min(const uint8_t *s, uint32_t j, uint32_t *scale, uint32_t *minimum);
 
 #endif

@@ -163,6 +163,11 @@ static void fill_shard(
             (uint32_t *)test_data(t, view) + (size_t)r * m->layout.row_u4 * 4);
     }
     free(file);
+    uint64_t table_bytes;
+    const uint32_t *table = quant_table(type, &table_bytes);
+    if (table)
+        memcpy((uint32_t *)test_data(t, view) + (size_t)n_rows * m->layout.row_u4 * 4, table,
+            table_bytes);
 }
 
 struct matrix test_matrix(struct test *t, uint32_t n, uint32_t n_rows, uint32_t n_shards)
@@ -173,12 +178,14 @@ struct matrix test_matrix(struct test *t, uint32_t n, uint32_t n_rows, uint32_t 
         .n_shards = n_shards,
         .shards = t->own->shards};
     uint32_t each = n_rows / n_shards;
+    uint64_t table_bytes;
+    quant_table(&quant_types[t->quant], &table_bytes);
     assert(n % quant_types[t->quant].block_elements == 0 && n_shards <= TEST_MAX_SHARDS && each);
     for (uint32_t i = 0; i < n_shards; i++) {
         struct matrix_shard *s = &m.shards[i];
         s->row_first = i * each;
         s->n_rows = i + 1 == n_shards ? n_rows - s->row_first : each;
-        s->view = test_output(t, s->n_rows * m.layout.row_u4 * 16ull);
+        s->view = test_output(t, s->n_rows * m.layout.row_u4 * 16ull + table_bytes);
         if (t->own->status == HEKLA_OK)
             fill_shard(t, &m, s->view, s->n_rows);
     }

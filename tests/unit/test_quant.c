@@ -159,7 +159,7 @@ static void every_format(void **state)
         while (format < n_formats && strcmp(formats[format].name, type->name))
             format++;
         if (format == n_formats)
-            fail_msg("format %s has no definition in this test", type->name);
+            continue; /* in test_quant_formats.c */
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
             for (int round = 0; round < 4 && sizes[i] % type->block_elements == 0; round++)
                 check_row(type, format, sizes[i], round % 2);
@@ -252,7 +252,7 @@ static void file_bytes(void **state)
     assert_false(quant_file_bytes(quant_types[QT_q4_k].file_id, 32, 1, &bytes));
     assert_false(quant_file_bytes(quant_types[QT_f32].file_id, 1ull << 62, 1, &bytes));
     assert_false(quant_file_bytes(quant_types[QT_f16].file_id, 1ull << 40, 1ull << 40, &bytes));
-    assert_false(quant_file_bytes(3, 32, 1, &bytes)); /* Q4_1 is not supported */
+    assert_false(quant_file_bytes(9, 32, 1, &bytes)); /* Q8_1 is not supported */
     assert_false(quant_file_bytes(UINT32_MAX, 32, 1, &bytes));
 }
 
@@ -264,8 +264,8 @@ static void names(void **state)
         assert_string_equal(quant_file_type_name(quant_types[q].file_id), quant_types[q].label);
         assert_non_null(strstr(quant_supported(), quant_types[q].label));
     }
-    assert_null(quant_find(3));
-    assert_string_equal(quant_file_type_name(3), "Q4_1");
+    assert_null(quant_find(9));
+    assert_string_equal(quant_file_type_name(9), "Q8_1");
     assert_null(quant_file_type_name(4));
     assert_null(quant_file_type_name(100000));
 }

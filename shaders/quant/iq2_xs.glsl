@@ -1,0 +1,34 @@
+/* 32 elements: two words of two codebook indices (9 bits) with 7 signs each; per 256: a word of
+ * half d, two words of scales (nibbles, one per 16). value = d / 8 * (2 scale + 1) * entry */
+#include "quant/grid.glsl"
+
+struct w_block {
+    uint q[8];
+    float d;
+    int scale_lo, scale_hi;
+};
+
+w_block w_load(uint row, uint slots, uint slot, uint block)
+{
+    w_block w;
+    uint words = 4u * row;
+    uvec2 v = uvec2(w1[words + slot], w1[words + slots + slot]);
+    for (uint k = 0u; k < 4u; k++) {
+        uint p = ((k < 2u ? v.x : v.y) >> ((k & 1u) * 16u)) & 0xffffu;
+        uint e = w_entry(p & 511u), s = w_signs(p >> 9);
+        w.q[2u * k] = w_signed(w_iq2(e & 255u), s & 15u);
+        w.q[2u * k + 1u] = w_signed(w_iq2(e >> 8), s >> 4);
+    }
+    uint super = words + 2u * slots + block / 8u * 3u;
+    uint s = w1[super + 1u + (block & 7u) / 4u] >> ((block & 3u) * 8u);
+    w.scale_lo = int(2u * (s & 15u) + 1u);
+    w.scale_hi = int(2u * ((s >> 4) & 15u) + 1u);
+    w.d = mul(half_to_float(w1[super] & 0xffffu), 0.125);
+    return w;
+}
+
+float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+{
+    /* At most 31 * 32 * 43 * 127 < 2^24. */
+    return mul(w.d, float(w.scale_lo * lo + w.scale_hi * hi));
+}

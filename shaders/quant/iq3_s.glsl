@@ -1,0 +1,37 @@
+/* 32 elements: two words of four codebook indices, a word of signs, a byte of upper index bits
+ * and one of scale; per 256: half d. value = d * (2 scale + 1) * entry */
+#include "quant/grid.glsl"
+
+struct w_block {
+    uint q[8];
+    float d;
+    int scale;
+};
+
+/* k means 2 k + 1. */
+uint four(uint index, uint upper)
+{
+    return w_spread3(w_entry((index & 255u) | (upper & 1u) << 8)) * 2u + 0x01010101u;
+}
+
+w_block w_load(uint row, uint slots, uint slot, uint block)
+{
+    w_block w;
+    uint words = 4u * row, signs = w1[words + 2u * slots + slot];
+    uvec2 index = uvec2(w1[words + slot], w1[words + slots + slot]);
+    words += 3u * slots;
+    uint h = w_half(words, slot);
+    for (uint i = 0u; i < 8u; i++) {
+        uint v = (i < 4u ? index.x : index.y) >> ((i & 3u) * 8u);
+        w.q[i] = w_signed(four(v, h >> i), (signs >> (4u * i)) & 15u);
+    }
+    w.scale = int(2u * (h >> 8) + 1u);
+    w.d = half_to_float(w1[words + (slots + 1u) / 2u + block / 8u] & 0xffffu);
+    return w;
+}
+
+float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+{
+    /* At most 31 * 32 * 15 * 127 < 2^24. */
+    return mul(w.d, float(w.scale * (lo + hi)));
+}

@@ -1,0 +1,32 @@
+/* 32 elements: two words of bit pairs, two bytes of scale (low nibble) and minimum (one per 16);
+ * per 256: halves d and dmin. value = d * scale * q - dmin * minimum */
+#include "quant/bits.glsl"
+
+struct w_block {
+    uint q[8];
+    float d, dmin;
+    int scale_lo, scale_hi; /* with the minimum */
+};
+
+w_block w_load(uint row, uint slots, uint slot, uint block)
+{
+    w_block w;
+    uint words = 4u * row;
+    w.q = uint[8](0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u);
+    w_pairs(w1[words + slot], w1[words + slots + slot], 0u, w.q);
+    words += 2u * slots;
+    uint s = w_half(words, slot);
+    uint dd = w1[words + (slots + 1u) / 2u + block / 8u];
+    w.scale_lo = int(s & 255u);
+    w.scale_hi = int(s >> 8);
+    w.d = half_to_float(dd & 0xffffu);
+    w.dmin = half_to_float(dd >> 16);
+    return w;
+}
+
+float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+{
+    /* At most 32 * 15 * 3 * 127 < 2^24. */
+    return sub(mul(w.d, float((w.scale_lo & 15) * lo + (w.scale_hi & 15) * hi)),
+               mul(w.dmin, float((w.scale_lo >> 4) * sum_lo + (w.scale_hi >> 4) * sum_hi)));
+}

@@ -1,0 +1,30 @@
+/* 32 elements: two words of low bit pairs, a word of high bits, two signed byte scales (one per
+ * 16); per 256: half d. value = d * scale * (q - 4) */
+#include "quant/bits.glsl"
+
+struct w_block {
+    uint q[8];
+    float d;
+    int scale_lo, scale_hi;
+};
+
+w_block w_load(uint row, uint slots, uint slot, uint block)
+{
+    w_block w;
+    uint words = 4u * row;
+    w.q = uint[8](0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u);
+    w_pairs(w1[words + slot], w1[words + slots + slot], 0u, w.q);
+    w_bits(w1[words + 2u * slots + slot], 2u, w.q);
+    words += 3u * slots;
+    uint s = w_half(words, slot);
+    w.scale_lo = byte_of(s, 0u);
+    w.scale_hi = byte_of(s, 1u);
+    w.d = half_to_float(w1[words + (slots + 1u) / 2u + block / 8u] & 0xffffu);
+    return w;
+}
+
+float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+{
+    /* At most 32 * 32 * 4 * 127 < 2^24. */
+    return mul(w.d, float(w.scale_lo * (lo - 4 * sum_lo) + w.scale_hi * (hi - 4 * sum_hi)));
+}

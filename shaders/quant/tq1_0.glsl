@@ -1,0 +1,2 @@
+/* Stored as TQ2_0; see tq1_0.c. */
+#include "quant/tq2_0.glsl"

@@ -1,0 +1,23 @@
+/* 32 elements: two words of bit pairs; per 256: half d. value = d * (q - 1) */
+#include "quant/bits.glsl"
+
+struct w_block {
+    uint q[8];
+    float d;
+};
+
+w_block w_load(uint row, uint slots, uint slot, uint block)
+{
+    w_block w;
+    w.q = uint[8](0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u);
+    uint words = 4u * row;
+    w_pairs(w1[words + slot], w1[words + slots + slot], 0u, w.q);
+    w.d = half_to_float(w1[words + 2u * slots + block / 8u] & 0xffffu);
+    return w;
+}
+
+float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+{
+    /* At most 32 * 2 * 127 < 2^24. */
+    return mul(w.d, float(lo + hi - (sum_lo + sum_hi)));
+}

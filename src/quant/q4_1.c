@@ -1,0 +1,28 @@
+/* Q4_1: 32 weights = half d, half m, 16 bytes of nibbles (low: 0..15, high: 16..31); w = d * q +
+ * m. */
+#include "quant/quant.h"
+
+#include "base/exact.h"
+
+void quant_q4_1_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
+{
+    (void)n;
+    const uint8_t *block = row + (size_t)b * 20;
+    for (int w = 0; w < 4; w++)
+        out->u4[0][w] = quant_read32(block + 4 + 4 * w);
+    out->word[0] = quant_read32(block);
+}
+
+void quant_q4_1_load(const struct quant_slot *slot, struct quant_block *out)
+{
+    quant_unpack_nibbles(slot->u4[0], out->q);
+    out->d = exact_half_to_float(slot->word[0] & 0xffff);
+    out->dmin = exact_half_to_float(slot->word[0] >> 16);
+}
+
+float quant_q4_1_term(
+    const struct quant_block *b, int32_t lo, int32_t hi, int32_t sum_lo, int32_t sum_hi)
+{
+    /* At most 32 * 15 * 127 < 2^24. */
+    return b->d * (float)(lo + hi) + b->dmin * (float)(sum_lo + sum_hi);
+}
