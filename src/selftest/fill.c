@@ -106,7 +106,7 @@ static void fill_int_blocks(
 {
     for (uint32_t b = 0; b < n_blocks; b++) {
         uint8_t *block = out + (size_t)b * type->block_bytes;
-        struct quant_slot slot;
+        struct quant_slot slot = {0}; /* eighth: the first of its super block */
         struct quant_block values;
         do {
             memset(&values, 0, sizeof(values));

@@ -70,8 +70,36 @@ static void run_varied(struct test *t, uint32_t n)
     test_run(t);
 }
 
+/* Formats differ in how a block is loaded and in its term, no more: where compiling is slow, shapes
+ * are swept with the commonest, and the others are run one token and eight at a time. */
+static bool is_swept(const struct test *t)
+{
+    return t->slow || t->quant == QT_q4_0 || t->quant == QT_q8_0 || t->quant == QT_q4_k ||
+           t->quant == QT_q6_k || quant_types[t->quant].class == QUANT_CLASS_FLOAT;
+}
+
+static void run_format(struct test *t)
+{
+    static const struct shape shapes[] = {
+        {256, 64, 13, 1, 1, 0, 0},
+        {768, 9, 8, 1, 0, 1, 0},
+        {1280, 9, 1, 1, 1, 1, 0},
+        {2048, 33, 1, 1, 0, 1, 0},
+        {256, 192, 1, 3, 1, 0, 0},
+    };
+    for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        run(t, shapes[i], FILL_NORMAL);
+    for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
+        run(t, (struct shape){512, 21, 1, 1, 0, 0, 0}, (enum fill)fill);
+}
+
 void selftest_cases_matvec(struct test *t)
 {
+    if (!is_swept(t)) {
+        if (!t->other_shapes)
+            run_format(t);
+        return;
+    }
     static const struct shape shapes[] = {
         {1, 1, 1, 1, 0, 0, 0},
         {32, 1, 1, 1, 0, 0, 0},
