@@ -162,6 +162,20 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
     return HEKLA_OK;
 }
 
+/* Some NVFP4 files scale whole matrices by further tensors: leaving those out would load a wrong
+ * model without a word. */
+static hekla_status refuse_scales(const struct load *l, struct hekla_error *err)
+{
+    for (uint64_t i = 0; i < l->g->n_tensors; i++) {
+        struct gguf_string name = l->g->tensors[i].name;
+        if (name.n >= 5 && memcmp(name.data + name.n - 5, "scale", 5) == 0)
+            return hekla_fail(err, HEKLA_UNSUPPORTED,
+                "%s: tensor %.*s scales a whole matrix, which is not supported", l->file,
+                (int)(name.n < 80 ? name.n : 80), name.data);
+    }
+    return HEKLA_OK;
+}
+
 static int compare_jobs(const void *a, const void *b)
 {
     const struct gguf_tensor *x = ((const struct job *)a)->tensor;
@@ -337,7 +351,9 @@ hekla_status model_weights_load(struct model *m, const struct gguf *g, const cha
     struct hekla_error *err)
 {
     struct load l = {.m = m, .g = g, .file = file, .progress = progress};
-    hekla_status status = find_tensors(&l, rules, n_rules, err);
+    hekla_status status = refuse_scales(&l, err);
+    if (status == HEKLA_OK)
+        status = find_tensors(&l, rules, n_rules, err);
     if (status == HEKLA_OK) {
         qsort(l.jobs, l.n_jobs, sizeof(*l.jobs), compare_jobs); /* read the file in order, once */
         status = place_all(&l, err);

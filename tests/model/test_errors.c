@@ -149,8 +149,10 @@ static void check_sentence(const char *errors, const char *words)
         line = strchr(line, '\n');
         line += line != NULL;
     }
-    if (n != 1 || !strstr(sentence, words))
-        fail_msg("\"%s\" is not one sentence that says \"%s\"", errors, words);
+    if (n != 1 || !strstr(sentence, words)) {
+        print_error("not one sentence that says \"%s\": %s\n", words, errors ? errors : "");
+        fail();
+    }
     assert_string_equal(strchr(sentence, '\n'), "\n");
 }
 
