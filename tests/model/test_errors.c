@@ -226,8 +226,8 @@ static void wrong_tensors(void **state)
     store_u32(find_entry("token_embd.weight").dims + 8, 1000);
     expect_refused(HEKLA_FORMAT, "tensor token_embd.weight");
     reset_model(state);
-    store_u32(find_entry("blk.0.ffn_up.weight").type, 10);
-    expect_refused(HEKLA_UNSUPPORTED, "tensor blk.0.ffn_up.weight has type Q2_K, expected one of");
+    store_u32(find_entry("blk.0.ffn_up.weight").type, 9);
+    expect_refused(HEKLA_UNSUPPORTED, "tensor blk.0.ffn_up.weight has type Q8_1, expected one of");
     reset_model(state);
     store_u32(find_entry("blk.0.ffn_up.weight").type, 999);
     expect_refused(HEKLA_UNSUPPORTED, "has type number 999");
