@@ -45,7 +45,6 @@ STRUCT(step_args)
     U32 pos;                          /* position of the first of them */
     U32 chunks_x, chunks_y, chunks_z; /* workgroups of split attention (indirect dispatch) */
     U32 count;                        /* tokens sampled so far: index into the ring */
-    U32 n_vocab;
     U32 seed_lo, seed_hi;
     F32 inv_temp; /* 0: greedy */
     U32 top_k;    /* 0: off */
@@ -111,7 +110,7 @@ STRUCT(attention_args)
 
 STRUCT(attn_reduce_args)
 {
-    U32 n_head, head_dim, y_stride;
+    U32 n_head, head_dim;
 };
 
 STRUCT(silu_mul_args)

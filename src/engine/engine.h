@@ -50,8 +50,12 @@ hekla_status session_allocate(
     struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err);
 /* session.c */
 void session_init_list(const struct hekla_session *s, struct op_list *list, uint32_t n_tokens);
-/* Fills the step buffer for n tokens from s->pos. */
-void session_set_step(struct hekla_session *s, uint32_t n);
+/* Index of the smallest recorded size that holds n tokens. */
+uint32_t session_size_for(const struct hekla_session *s, uint32_t n);
+/* Runs plan for n tokens from s->pos on, which it leaves to the caller to advance. The device also
+ * learns the tokens behind them, up to n_known in all. */
+hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const hekla_token *tokens,
+    uint32_t n, uint32_t n_known, struct hekla_error *err);
 /* HEKLA_ARGUMENT if they do not fit or are not in the vocabulary. */
 hekla_status session_check_tokens(
     const struct hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err);

@@ -66,7 +66,6 @@ static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
         .pos = s->pos - 1,
         .chunks_y = s->model->m.params.head.n_head,
         .chunks_z = 1,
-        .n_vocab = s->model->m.params.n_vocab,
         .seed_lo = (uint32_t)p->seed,
         .seed_hi = (uint32_t)(p->seed >> 32),
         .inv_temp = greedy ? 0.0f : 1.0f / warm,

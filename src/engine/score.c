@@ -25,19 +25,13 @@ static hekla_status score_step(struct hekla_session *s, const hekla_token *token
     float *nll, struct hekla_error *err)
 {
     struct plan *plan;
-    uint32_t i = 0;
-    while (s->sizes[i] < n)
-        i++;
-    hekla_status status = find_score_plan(s, i, &plan, err);
+    hekla_status status = find_score_plan(s, session_size_for(s, n), &plan, err);
     if (status != HEKLA_OK)
         return status;
-    session_set_step(s, n);
-    memcpy((uint32_t *)s->history.host + s->pos, tokens, ((size_t)n + 1) * 4);
-    status = session_run(s, plan, err);
+    status = session_run_step(s, plan, tokens, n, n + 1, err);
     if (status != HEKLA_OK)
         return status;
     memcpy(nll, s->nll_readback.host, (size_t)n * 4);
-    memcpy(s->tokens + s->pos, tokens, (size_t)n * sizeof(*tokens));
     s->pos += n;
     return HEKLA_OK;
 }

@@ -120,7 +120,16 @@ static void report_logits(struct hekla_session *s, uint32_t n)
         memcpy(rows, rows + (size_t)(n - 1) * stride, (size_t)n_vocab * 4);
 }
 
-void session_set_step(struct hekla_session *s, uint32_t n)
+uint32_t session_size_for(const struct hekla_session *s, uint32_t n)
+{
+    uint32_t i = 0;
+    while (s->sizes[i] < n)
+        i++;
+    return i;
+}
+
+hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const hekla_token *tokens,
+    uint32_t n, uint32_t n_known, struct hekla_error *err)
 {
     *(struct step_args *)s->step.host = (struct step_args){
         .n_tokens = n,
@@ -129,6 +138,11 @@ void session_set_step(struct hekla_session *s, uint32_t n)
         .chunks_y = s->model->m.params.head.n_head,
         .chunks_z = 1,
     };
+    memcpy((uint32_t *)s->history.host + s->pos, tokens, (size_t)n_known * 4);
+    hekla_status status = session_run(s, plan, err);
+    if (status == HEKLA_OK)
+        memmove(s->tokens + s->pos, tokens, (size_t)n * sizeof(*tokens));
+    return status;
 }
 
 static hekla_status eval_step(struct hekla_session *s, const hekla_token *tokens, uint32_t n,
@@ -137,19 +151,13 @@ static hekla_status eval_step(struct hekla_session *s, const hekla_token *tokens
     enum arch_logits logits = s->all_logits ? ARCH_LOGITS_ALL
                               : last        ? ARCH_LOGITS_LAST
                                             : ARCH_LOGITS_NONE;
-    uint32_t i = 0;
-    while (s->sizes[i] < n)
-        i++;
     struct plan *plan;
-    hekla_status status = find_eval_plan(s, i, logits, &plan, err);
+    hekla_status status = find_eval_plan(s, session_size_for(s, n), logits, &plan, err);
     if (status != HEKLA_OK)
         return status;
-    session_set_step(s, n);
-    memcpy((uint32_t *)s->history.host + s->pos, tokens, (size_t)n * 4);
-    status = session_run(s, plan, err);
+    status = session_run_step(s, plan, tokens, n, n, err);
     if (status != HEKLA_OK)
         return status;
-    memmove(s->tokens + s->pos, tokens, (size_t)n * sizeof(*tokens));
     if (s->all_logits)
         report_logits(s, n);
     s->pos += n;

@@ -20,9 +20,7 @@ static void append_reduce(
     op_bind(op, 0, partials, true, false);
     op_bind(op, 1, y.view, false, true);
     op_bind(op, 2, list->step, true, false);
-    op_set_args(op,
-        &(struct attn_reduce_args){
-            .n_head = shape.n_head, .head_dim = shape.head_dim, .y_stride = y.stride},
+    op_set_args(op, &(struct attn_reduce_args){.n_head = shape.n_head, .head_dim = shape.head_dim},
         sizeof(struct attn_reduce_args));
 }
 

@@ -48,14 +48,6 @@ void op_bind(struct op *op, uint32_t binding, struct gpu_view view, bool reads, 
     op->writes |= (uint32_t)writes << binding;
 }
 
-struct rows rows_slice(struct rows r, uint32_t first, uint32_t n)
-{
-    r.view.offset += (uint64_t)first * 4;
-    r.view.size -= (uint64_t)first * 4;
-    r.n = n;
-    return r;
-}
-
 uint32_t rows_q8_stride_u4(const struct quant_layout *layout)
 {
     return 2 * layout->slots + (layout->slots + 1) / 2;

@@ -72,7 +72,6 @@ struct head_shape {
     uint32_t n_head, n_head_kv, head_dim, n_rot;
 };
 
-struct rows rows_slice(struct rows r, uint32_t first, uint32_t n);
 uint32_t rows_q8_stride_u4(const struct quant_layout *layout);
 
 /* y = embedding rows of the step's tokens. */

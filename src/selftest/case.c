@@ -78,12 +78,13 @@ void test_begin(
     t->list.history = test_output(t, (pos + n_tokens + 1) * 4ull);
     if (own->status != HEKLA_OK)
         return;
-    *test_step(t) = (struct step_args){.n_tokens = n_tokens,
+    *test_step(t) = (struct step_args){
+        .n_tokens = n_tokens,
         .pos = pos,
         .chunks_x = (pos + ATTN_CHUNK) / ATTN_CHUNK,
         .chunks_y = 1,
         .chunks_z = 1,
-        .n_vocab = n_vocab};
+    };
     uint32_t *history = test_data(t, t->list.history);
     for (uint32_t i = 0; i < pos + n_tokens; i++)
         history[i] = test_random(t) % n_vocab;
