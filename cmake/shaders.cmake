@@ -80,15 +80,29 @@ read_rows(quant_rows ${quants_def} QUANT)
 set(quants_all "")
 set(quants_int "")
 foreach(row ${quant_rows})
-    if(NOT row MATCHES "^QUANT\\( *([a-z0-9_]+) *, *(INT|FLOAT) *[,)]")
-        message(FATAL_ERROR "quants.def: expected QUANT(name, INT or FLOAT, ...): ${row}")
+    string(REGEX REPLACE "[ )]" "" fields "${row}")
+    string(REGEX REPLACE "^QUANT\\(" "" fields "${fields}")
+    string(REPLACE "," ";" fields "${fields}")
+    list(LENGTH fields n_fields)
+    list(POP_FRONT fields name class)
+    if(NOT n_fields EQUAL 10 OR NOT name MATCHES "^[a-z0-9_]+$" OR NOT class MATCHES "^(INT|FLOAT)$")
+        message(FATAL_ERROR "quants.def: expected QUANT(name, INT or FLOAT, 8 more): ${row}")
     endif()
-    list(APPEND quants_all ${CMAKE_MATCH_1})
-    if(CMAKE_MATCH_2 STREQUAL INT)
-        list(APPEND quants_int ${CMAKE_MATCH_1})
+    list(SUBLIST fields 4 4 planes)
+    list(POP_FRONT planes u4 word half super)
+    list(APPEND quants_all ${name})
+    if(class STREQUAL INT)
+        list(APPEND quants_int ${name})
     endif()
-    file(CONFIGURE OUTPUT ${gen}/quant/${CMAKE_MATCH_1}/quant.glsl
-        CONTENT "#define CLASS_${CMAKE_MATCH_2}\n#include \"quant/${CMAKE_MATCH_1}.glsl\"\n")
+    file(CONFIGURE OUTPUT ${gen}/quant/${name}/quant.glsl CONTENT
+"#define CLASS_${class}
+#define W_U4 ${u4}
+#define W_WORD ${word}
+#define W_HALF ${half}
+#define W_SUPER ${super}
+#include \"planes.glsl\"
+#include \"quant/${name}.glsl\"
+")
 endforeach()
 
 read_rows(kernel_rows ${kernels_def} KERNEL)

@@ -34,8 +34,7 @@
 #define SPEC_COLS 2   /* tokens per workgroup */
 #define SPEC_KV_F16 3 /* 1: the KV cache holds packed halves, 0: f32 */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
-#define SPEC_ROWS 5   /* rows of a group: an invocation works on all of them */
-#define SPEC_COUNT 6
+#define SPEC_COUNT 5
 
 /* Per-token values, on the device, so that recorded commands can be replayed. The sampler advances
  * it: the device can run several tokens ahead of the host. */
@@ -62,7 +61,7 @@ STRUCT(step_args)
 STRUCT(matvec_args)
 {
     ROW_ARGS
-    U32 n_rows, row_u4;    /* rows of this shard; 16-byte units from row to row */
+    U32 n_rows, quad_u4;   /* rows of this shard; 16-byte units of four rows */
     U32 x_stride;          /* from token to token: 16-byte units (8-bit x) or floats (f32 x) */
     U32 y_stride, y_first; /* floats; element of row 0 */
     U32 n_cols;            /* tokens, or 0: as many as the step has */
@@ -72,7 +71,7 @@ STRUCT(matvec_args)
 STRUCT(embed_args)
 {
     ROW_ARGS
-    U32 n, row_u4;
+    U32 n, quad_u4;
     U32 row_first, n_rows; /* token ids of this shard */
     U32 y_stride;
 };

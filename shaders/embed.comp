@@ -15,18 +15,18 @@ void main()
     uint id = history[step.pos + t] - a.row_first;
     if (id >= a.n_rows)
         return;
-    uint row = id * a.row_u4, slots = a.steps * a.lanes;
+    uint quad = id / 4u * a.quad_u4, r = id % 4u, slots = a.steps * a.lanes;
     for (uint e = gl_LocalInvocationID.x; e < a.n; e += SIZE_X) {
         uint b = e / 32u, i = e % 32u;
         uint slot = b % a.steps * a.lanes + b / a.steps;
 #ifdef CLASS_INT
         /* An element is the value of a block whose activation is 1 there and 0 elsewhere. */
-        w_block w = w_load(row, slots, slot, b);
+        w_block w = w_load(w_slot_of(quad, r, slots, slot, b));
         int q = byte_of(w.q[i / 4u], i % 4u);
         int is_lo = i < 16u ? 1 : 0, is_hi = 1 - is_lo;
         y[t * a.y_stride + e] = sanitize(w_term(w, q * is_lo, q * is_hi, is_lo, is_hi));
 #else
-        y[t * a.y_stride + e] = sanitize(w_vec4(row, slots, slot, i / 4u)[i % 4u]);
+        y[t * a.y_stride + e] = sanitize(w_vec4(quad + r * W_U4 * slots, slots, slot, i / 4u)[i % 4u]);
 #endif
     }
 }

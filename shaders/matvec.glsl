@@ -1,7 +1,7 @@
 /*
  * The body of matvec.comp and of its variants: y[t][row] = sum over blocks of w[row] * x[t], for COLS
- * tokens (y: token groups) and ROWS neighbouring rows at a time. Rows are looped over, so the grid
- * may have any size. Lane l sums its blocks in order; see tree.glsl.
+ * tokens (y: token groups) and a quad of rows at a time. Quads are looped over, so the grid may have
+ * any size. Lane l sums its blocks in order; see tree.glsl.
  */
 #include "common.glsl"
 layout(push_constant) uniform Args { matvec_args a; };
@@ -11,20 +11,24 @@ layout(binding = 1) readonly buffer X2 { uvec2 x2[]; };
 layout(binding = 2) buffer Y { float y[]; };
 layout(binding = 3) readonly buffer B { float bias[]; };
 layout(binding = 4) readonly buffer S { step_args step; };
-#include "tree.glsl"
+const uint ROWS = 4u;
 const uint RESULTS = ROWS * COLS; /* of an invocation; number r * COLS + c */
+#define TREE_RESULTS RESULTS
+#include "tree.glsl"
 
 #ifdef CLASS_INT
 #include "dot4.glsl"
 
 /* Adds the block's term to each result. x: per token 2 planes of 16 signed bytes a slot, then
  * (scale, sums of both halves) a slot. */
-void add_block(inout float acc[RESULTS], uint row[ROWS], uint slots, uint slot, uint block,
+void add_block(inout float acc[RESULTS], uint quad, uint slots, uint slot, uint block,
                uint x_first[COLS])
 {
+    w_slot raw[ROWS];
     w_block w[ROWS];
+    w_quad(quad, slots, slot, block, raw);
     for (uint r = 0u; r < ROWS; r++)
-        w[r] = w_load(row[r], slots, slot, block);
+        w[r] = w_load(raw[r]);
     for (uint c = 0u; c < COLS; c++) {
         uvec4 p = x4[x_first[c] + slot], q = x4[x_first[c] + slots + slot];
         uvec2 m = x2[2u * (x_first[c] + 2u * slots) + slot];
@@ -39,7 +43,7 @@ void add_block(inout float acc[RESULTS], uint row[ROWS], uint slots, uint slot, 
     }
 }
 #else
-void add_block(inout float acc[RESULTS], uint row[ROWS], uint slots, uint slot, uint block,
+void add_block(inout float acc[RESULTS], uint quad, uint slots, uint slot, uint block,
                uint x_first[COLS])
 {
     vec4 sums[RESULTS];
@@ -51,7 +55,7 @@ void add_block(inout float acc[RESULTS], uint row[ROWS], uint slots, uint slot, 
             vec4 x = vec4(sanitize(u.x), sanitize(u.y), sanitize(u.z), sanitize(u.w));
             for (uint r = 0u; r < ROWS; r++)
                 sums[r * COLS + c] =
-                    add4(sums[r * COLS + c], mul4(w_vec4(row[r], slots, slot, j), x));
+                    add4(sums[r * COLS + c], mul4(w_vec4(quad + r * W_U4 * slots, slots, slot, j), x));
         }
     for (uint i = 0u; i < RESULTS; i++)
         acc[i] = add(acc[i], block_sum(sums[i]));
@@ -74,7 +78,7 @@ void main()
     uint n_cols = a.n_cols == 0u ? step.n_tokens : a.n_cols, col = gl_WorkGroupID.y * COLS;
     if (col >= n_cols)
         return;
-    uint x_first[COLS], row[ROWS];
+    uint x_first[COLS];
     for (uint c = 0u; c < COLS; c++)
         x_first[c] = min(col + c, n_cols - 1u) * a.x_stride;
     uint slots = a.steps * a.lanes, lane0 = gl_LocalInvocationID.x * own;
@@ -83,24 +87,29 @@ void main()
     for (uint g = gl_WorkGroupID.x * per_group; g < a.n_rows;
          g += gl_NumWorkGroups.x * per_group) {
         uint first = g + gl_LocalInvocationID.y * ROWS;
-        for (uint r = 0u; r < ROWS; r++)
-            row[r] = min(first + r, a.n_rows - 1u) * a.row_u4;
+        uint quad = min(first, a.n_rows - 1u) / ROWS * a.quad_u4;
         float part[TREE_LEVELS][RESULTS], acc[RESULTS];
         for (uint v = 0u; v < n_lanes; v++) {
             uint lane = lane0 + v;
             for (uint i = 0u; i < RESULTS; i++)
                 acc[i] = 0.0;
             for (uint i = 0u; i < a.steps && lane * a.steps + i < a.n_blocks; i++)
-                add_block(acc, row, slots, i * a.lanes + lane, lane * a.steps + i, x_first);
+                add_block(acc, quad, slots, i * a.lanes + lane, lane * a.steps + i, x_first);
             for (uint i = 0u; i < RESULTS; i++)
                 TREE_PUSH(part, [i], acc[i], v)
         }
         for (uint i = 0u; i < RESULTS; i++)
             TREE_TOTAL(part, [i], acc[i], n_lanes)
-        for (uint i = 0u; i < RESULTS; i++) {
-            float sum = tree_sum(acc[i], i);
+        if (SIZE_X > 1u) {
+            for (uint i = 0u; i < RESULTS; i++)
+                tree_put(acc[i], i);
+            barrier();
+        }
+        /* With one invocation a quad, it has all the results itself. */
+        for (uint i = gl_LocalInvocationID.x; i < RESULTS; i += SIZE_X) {
+            float sum = SIZE_X > 1u ? tree_get(i) : acc[i];
             uint r = first + i / COLS, c = col + i % COLS;
-            if (gl_LocalInvocationID.x == 0u && r < a.n_rows && c < n_cols)
+            if (r < a.n_rows && c < n_cols)
                 store(sum, r, c);
         }
         if (SIZE_X > 1u)

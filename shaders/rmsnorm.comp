@@ -7,6 +7,7 @@ layout(binding = 0) readonly buffer X { float x[]; };
 layout(binding = 1) readonly buffer G { float g[]; };
 layout(binding = 2) writeonly buffer Y { float y[]; };
 layout(binding = 3) readonly buffer S { step_args step; };
+#define TREE_RESULTS 1u
 #include "tree.glsl"
 
 float square_block(uint first)
@@ -41,7 +42,12 @@ void main()
         TREE_PUSH(part, , acc, v)
     }
     TREE_TOTAL(part, , acc, n_lanes)
-    float mean = mul(tree_sum(acc, 0u), a.inv_n);
+    if (SIZE_X > 1u) {
+        tree_put(acc, 0u);
+        barrier();
+        acc = tree_get(0u);
+    }
+    float mean = mul(acc, a.inv_n);
     float scale = rsqrt(add(mean, a.eps));
     for (uint e = gl_LocalInvocationID.x; e < a.n; e += SIZE_X)
         y[t * a.y_stride + e] = mul(mul(sanitize(x[from * a.x_stride + e]), scale), g[e]);

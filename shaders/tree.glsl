@@ -2,6 +2,7 @@
  * The fixed sum over 32 virtual lanes: neighbours first, ((0+1)+(2+3))+..., whatever the number of
  * invocations that share a row. Each invocation owns 32 / SIZE_X consecutive lanes and sums them
  * with a counter of partial sums; then the invocations' sums meet in shared memory.
+ * TREE_RESULTS: sums made at once.
  */
 #define TREE_LEVELS 6
 
@@ -33,21 +34,22 @@
             }                                                                                      \
     }
 
-shared float tree_sums[SIZE_X * SIZE_Y * ROWS * COLS];
+/* [result][y][x]; a step of x is odd, so that invocations reading a row each meet different banks. */
+const uint TREE_ROW = SIZE_X == 1u ? 1u : SIZE_X + 1u;
+shared float tree_sums[SIZE_X == 1u ? 1u : TREE_RESULTS * SIZE_Y * TREE_ROW];
 
-/* The sum of result i of ROWS * COLS, in all invocations that share it. Contains barriers. */
-float tree_sum(float mine, uint i)
+void tree_put(float mine, uint i)
 {
-    if (SIZE_X == 1u)
-        return mine;
-    uint x = gl_LocalInvocationID.x;
-    uint at = (i * SIZE_Y + gl_LocalInvocationID.y) * SIZE_X + x;
-    tree_sums[at] = mine;
-    barrier();
-    for (uint h = 1u; h < SIZE_X; h <<= 1) {
-        if ((x & (2u * h - 1u)) == 0u)
-            tree_sums[at] = add(tree_sums[at], tree_sums[at + h]);
-        barrier();
-    }
-    return tree_sums[at - x];
+    tree_sums[(i * SIZE_Y + gl_LocalInvocationID.y) * TREE_ROW + gl_LocalInvocationID.x] = mine;
+}
+
+/* The sum of what the SIZE_X invocations put for result i; after a barrier. */
+float tree_get(uint i)
+{
+    uint at = (i * SIZE_Y + gl_LocalInvocationID.y) * TREE_ROW;
+    float part[TREE_LEVELS], sum;
+    for (uint x = 0u; x < SIZE_X; x++)
+        TREE_PUSH(part, , tree_sums[at + x], x)
+    TREE_TOTAL(part, , sum, SIZE_X)
+    return sum;
 }

@@ -9,22 +9,18 @@ struct w_block {
     int scale_lo, scale_hi;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    uint words = 4u * row, index = w1[words + slot];
-    words += slots;
-    uint h = w_half(words, slot);
     for (uint k = 0u; k < 4u; k++) {
-        uint nibble = (h >> (4u * k)) & 15u;
-        uint e = w_entry(((index >> (8u * k)) & 255u) | (nibble & 7u) << 8);
+        uint nibble = (p.half_ >> (4u * k)) & 15u;
+        uint e = w_entry(((p.word[0] >> (8u * k)) & 255u) | (nibble & 7u) << 8);
         w.q[2u * k] = w_iq1(e & 255u, nibble >> 3);
         w.q[2u * k + 1u] = w_iq1(e >> 8, nibble >> 3);
     }
-    words += (slots + 1u) / 2u + block / 8u * 2u;
-    uint s0 = w1[words], s1 = w1[words + 1u];
-    uint scales = (block & 4u) == 0u ? s0 : s1;
-    scales >>= ((block >> 1) & 1u) * 16u + (block & 1u) * 6u;
+    uint s0 = p.super[0], s1 = p.super[1];
+    uint scales = (p.eighth & 4u) == 0u ? s0 : s1;
+    scales >>= ((p.eighth >> 1) & 1u) * 16u + (p.eighth & 1u) * 6u;
     w.scale_lo = int(2u * (scales & 7u) + 1u);
     w.scale_hi = int(2u * ((scales >> 3) & 7u) + 1u);
     w.d = mul(half_to_float(((s0 >> 12) & 15u) | (s0 >> 28) << 4 | ((s1 >> 12) & 15u) << 8 |

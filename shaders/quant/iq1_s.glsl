@@ -8,19 +8,16 @@ struct w_block {
     int scale;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    uint words = 4u * row, index = w1[words + slot];
-    words += slots;
-    uint h = w_half(words, slot);
     for (uint k = 0u; k < 4u; k++) {
-        uint e = w_entry(((index >> (8u * k)) & 255u) | ((h >> (3u * k)) & 7u) << 8);
-        w.q[2u * k] = w_iq1(e & 255u, h >> 15);
-        w.q[2u * k + 1u] = w_iq1(e >> 8, h >> 15);
+        uint e = w_entry(((p.word[0] >> (8u * k)) & 255u) | ((p.half_ >> (3u * k)) & 7u) << 8);
+        w.q[2u * k] = w_iq1(e & 255u, p.half_ >> 15);
+        w.q[2u * k + 1u] = w_iq1(e >> 8, p.half_ >> 15);
     }
-    w.scale = int(2u * ((h >> 12) & 7u) + 1u);
-    w.d = mul(half_to_float(w1[words + (slots + 1u) / 2u + block / 8u] & 0xffffu), 0.125);
+    w.scale = int(2u * ((p.half_ >> 12) & 7u) + 1u);
+    w.d = mul(half_to_float(p.super[0] & 0xffffu), 0.125);
     return w;
 }
 

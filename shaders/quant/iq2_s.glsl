@@ -8,21 +8,18 @@ struct w_block {
     int scale_lo, scale_hi;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    uint words = 4u * row, index = w1[words + slot], signs = w1[words + slots + slot];
-    words += 2u * slots;
-    uint h = w_half(words, slot);
     for (uint k = 0u; k < 4u; k++) {
-        uint e = w_entry(((index >> (8u * k)) & 255u) | ((h >> (2u * k)) & 3u) << 8);
-        uint s = signs >> (8u * k);
+        uint e = w_entry(((p.word[0] >> (8u * k)) & 255u) | ((p.half_ >> (2u * k)) & 3u) << 8);
+        uint s = p.word[1] >> (8u * k);
         w.q[2u * k] = w_signed(w_iq2(e & 255u), s & 15u);
         w.q[2u * k + 1u] = w_signed(w_iq2(e >> 8), (s >> 4) & 15u);
     }
-    w.scale_lo = int(2u * ((h >> 8) & 15u) + 1u);
-    w.scale_hi = int(2u * (h >> 12) + 1u);
-    w.d = mul(half_to_float(w1[words + (slots + 1u) / 2u + block / 8u] & 0xffffu), 0.125);
+    w.scale_lo = int(2u * ((p.half_ >> 8) & 15u) + 1u);
+    w.scale_hi = int(2u * (p.half_ >> 12) + 1u);
+    w.d = mul(half_to_float(p.super[0] & 0xffffu), 0.125);
     return w;
 }
 

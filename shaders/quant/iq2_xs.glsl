@@ -8,22 +8,19 @@ struct w_block {
     int scale_lo, scale_hi;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    uint words = 4u * row;
-    uvec2 v = uvec2(w1[words + slot], w1[words + slots + slot]);
     for (uint k = 0u; k < 4u; k++) {
-        uint p = ((k < 2u ? v.x : v.y) >> ((k & 1u) * 16u)) & 0xffffu;
-        uint e = w_entry(p & 511u), s = w_signs(p >> 9);
+        uint v = (p.word[k >> 1] >> ((k & 1u) * 16u)) & 0xffffu;
+        uint e = w_entry(v & 511u), s = w_signs(v >> 9);
         w.q[2u * k] = w_signed(w_iq2(e & 255u), s & 15u);
         w.q[2u * k + 1u] = w_signed(w_iq2(e >> 8), s >> 4);
     }
-    uint super = words + 2u * slots + block / 8u * 3u;
-    uint s = w1[super + 1u + (block & 7u) / 4u] >> ((block & 3u) * 8u);
+    uint s = ((p.eighth & 4u) == 0u ? p.super[1] : p.super[2]) >> ((p.eighth & 3u) * 8u);
     w.scale_lo = int(2u * (s & 15u) + 1u);
     w.scale_hi = int(2u * ((s >> 4) & 15u) + 1u);
-    w.d = mul(half_to_float(w1[super] & 0xffffu), 0.125);
+    w.d = mul(half_to_float(p.super[0] & 0xffffu), 0.125);
     return w;
 }
 

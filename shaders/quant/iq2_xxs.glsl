@@ -8,17 +8,17 @@ struct w_block {
     int scale;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    uint words = 4u * row, index = w1[words + slot], signs = w1[words + slots + slot];
     for (uint k = 0u; k < 4u; k++) {
-        uint e = w_entry((index >> (8u * k)) & 255u), s = w_signs((signs >> (7u * k)) & 127u);
+        uint e = w_entry((p.word[0] >> (8u * k)) & 255u);
+        uint s = w_signs((p.word[1] >> (7u * k)) & 127u);
         w.q[2u * k] = w_signed(w_iq2(e & 255u), s & 15u);
         w.q[2u * k + 1u] = w_signed(w_iq2(e >> 8), s >> 4);
     }
-    w.scale = int(2u * (signs >> 28) + 1u);
-    w.d = mul(half_to_float(w1[words + 2u * slots + block / 8u] & 0xffffu), 0.125);
+    w.scale = int(2u * (p.word[1] >> 28) + 1u);
+    w.d = mul(half_to_float(p.super[0] & 0xffffu), 0.125);
     return w;
 }
 

@@ -14,19 +14,15 @@ uint four(uint index, uint upper)
     return w_spread3(w_entry((index & 255u) | (upper & 1u) << 8)) * 2u + 0x01010101u;
 }
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    uint words = 4u * row, signs = w1[words + 2u * slots + slot];
-    uvec2 index = uvec2(w1[words + slot], w1[words + slots + slot]);
-    words += 3u * slots;
-    uint h = w_half(words, slot);
     for (uint i = 0u; i < 8u; i++) {
-        uint v = (i < 4u ? index.x : index.y) >> ((i & 3u) * 8u);
-        w.q[i] = w_signed(four(v, h >> i), (signs >> (4u * i)) & 15u);
+        uint v = p.word[i >> 2] >> ((i & 3u) * 8u);
+        w.q[i] = w_signed(four(v, p.half_ >> i), (p.word[2] >> (4u * i)) & 15u);
     }
-    w.scale = int(2u * (h >> 8) + 1u);
-    w.d = half_to_float(w1[words + (slots + 1u) / 2u + block / 8u] & 0xffffu);
+    w.scale = int(2u * (p.half_ >> 8) + 1u);
+    w.d = half_to_float(p.super[0] & 0xffffu);
     return w;
 }
 

@@ -6,11 +6,11 @@ struct w_block {
     float d;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    w_iq4(w4[row + slot], w.q);
-    w.d = half_to_float(w_half(4u * (row + slots), slot));
+    w_iq4(p.u4[0], w.q);
+    w.d = half_to_float(p.half_);
     return w;
 }
 

@@ -8,14 +8,13 @@ struct w_block {
     int scale;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    w_iq4(w4[row + slot], w.q);
-    uint super = 4u * (row + slots) + block / 8u * 2u, j = block & 7u;
-    uint s0 = w1[super], s1 = w1[super + 1u];
-    w.scale = int(((s1 >> (j * 4u)) & 15u) | ((s0 >> (16u + j * 2u)) & 3u) << 4) - 32;
-    w.d = half_to_float(s0 & 0xffffu);
+    w_iq4(p.u4[0], w.q);
+    w.scale = int(((p.super[1] >> (p.eighth * 4u)) & 15u) |
+                  ((p.super[0] >> (16u + p.eighth * 2u)) & 3u) << 4) - 32;
+    w.d = half_to_float(p.super[0] & 0xffffu);
     return w;
 }
 

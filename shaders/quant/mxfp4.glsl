@@ -7,11 +7,11 @@ struct w_block {
     float d;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    w_e2m1(w4[row + slot], w.q);
-    uint e = w1[4u * (row + slots) + block / 4u] >> ((block & 3u) * 8u);
+    w_e2m1(p.u4[0], w.q);
+    uint e = ((p.eighth & 4u) == 0u ? p.super[0] : p.super[1]) >> ((p.eighth & 3u) * 8u);
     w.d = from_bits((e & 255u) << 23);
     return w;
 }

@@ -7,13 +7,12 @@ struct w_block {
     float d_lo, d_hi;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    w_e2m1(w4[row + slot], w.q);
-    uint s = w_half(4u * (row + slots), slot);
-    w.d_lo = mul(half_to_float((s & 255u) << 7), 128.0);
-    w.d_hi = mul(half_to_float((s >> 8) << 7), 128.0);
+    w_e2m1(p.u4[0], w.q);
+    w.d_lo = mul(half_to_float((p.half_ & 255u) << 7), 128.0);
+    w.d_hi = mul(half_to_float((p.half_ >> 8) << 7), 128.0);
     return w;
 }
 

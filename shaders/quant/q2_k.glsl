@@ -8,19 +8,15 @@ struct w_block {
     int scale_lo, scale_hi; /* with the minimum */
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    uint words = 4u * row;
     w.q = uint[8](0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u);
-    w_pairs(w1[words + slot], w1[words + slots + slot], 0u, w.q);
-    words += 2u * slots;
-    uint s = w_half(words, slot);
-    uint dd = w1[words + (slots + 1u) / 2u + block / 8u];
-    w.scale_lo = int(s & 255u);
-    w.scale_hi = int(s >> 8);
-    w.d = half_to_float(dd & 0xffffu);
-    w.dmin = half_to_float(dd >> 16);
+    w_pairs(p.word[0], p.word[1], 0u, w.q);
+    w.scale_lo = int(p.half_ & 255u);
+    w.scale_hi = int(p.half_ >> 8);
+    w.d = half_to_float(p.super[0] & 0xffffu);
+    w.dmin = half_to_float(p.super[0] >> 16);
     return w;
 }
 

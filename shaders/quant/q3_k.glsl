@@ -8,18 +8,15 @@ struct w_block {
     int scale_lo, scale_hi;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    uint words = 4u * row;
     w.q = uint[8](0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u);
-    w_pairs(w1[words + slot], w1[words + slots + slot], 0u, w.q);
-    w_bits(w1[words + 2u * slots + slot], 2u, w.q);
-    words += 3u * slots;
-    uint s = w_half(words, slot);
-    w.scale_lo = byte_of(s, 0u);
-    w.scale_hi = byte_of(s, 1u);
-    w.d = half_to_float(w1[words + (slots + 1u) / 2u + block / 8u] & 0xffffu);
+    w_pairs(p.word[0], p.word[1], 0u, w.q);
+    w_bits(p.word[2], 2u, w.q);
+    w.scale_lo = byte_of(p.half_, 0u);
+    w.scale_hi = byte_of(p.half_, 1u);
+    w.d = half_to_float(p.super[0] & 0xffffu);
     return w;
 }
 

@@ -6,13 +6,12 @@ struct w_block {
     float d, m;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    w_nibbles(w4[row + slot], w.q);
-    uint dm = w1[4u * (row + slots) + slot];
-    w.d = half_to_float(dm & 0xffffu);
-    w.m = half_to_float(dm >> 16);
+    w_nibbles(p.u4[0], w.q);
+    w.d = half_to_float(p.word[0] & 0xffffu);
+    w.m = half_to_float(p.word[0] >> 16);
     return w;
 }
 

@@ -8,13 +8,12 @@ struct w_block {
     float d;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    w_nibbles(w4[row + slot], w.q);
-    uint words = 4u * (row + slots);
-    w_bits(w1[words + slot], 4u, w.q);
-    w.d = half_to_float(w_half(words + slots, slot));
+    w_nibbles(p.u4[0], w.q);
+    w_bits(p.word[0], 4u, w.q);
+    w.d = half_to_float(p.half_);
     return w;
 }
 

@@ -8,15 +8,13 @@ struct w_block {
     float d, m;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    w_nibbles(w4[row + slot], w.q);
-    uint words = 4u * (row + slots);
-    w_bits(w1[words + slot], 4u, w.q);
-    uint dm = w1[words + slots + slot];
-    w.d = half_to_float(dm & 0xffffu);
-    w.m = half_to_float(dm >> 16);
+    w_nibbles(p.u4[0], w.q);
+    w_bits(p.word[0], 4u, w.q);
+    w.d = half_to_float(p.word[1] & 0xffffu);
+    w.m = half_to_float(p.word[1] >> 16);
     return w;
 }
 

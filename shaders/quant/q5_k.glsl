@@ -9,19 +9,15 @@ struct w_block {
     int scale, minimum;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    w_nibbles(w4[row + slot], w.q);
-    uint words = 4u * (row + slots);
-    w_bits(w1[words + slot], 4u, w.q);
-    words += slots;
-    uint sm = w_half(words, slot);
-    uint dd = w1[words + (slots + 1u) / 2u + block / 8u];
-    w.scale = int(sm & 255u);
-    w.minimum = int(sm >> 8);
-    w.d = half_to_float(dd & 0xffffu);
-    w.dmin = half_to_float(dd >> 16);
+    w_nibbles(p.u4[0], w.q);
+    w_bits(p.word[0], 4u, w.q);
+    w.scale = int(p.half_ & 255u);
+    w.minimum = int(p.half_ >> 8);
+    w.d = half_to_float(p.super[0] & 0xffffu);
+    w.dmin = half_to_float(p.super[0] >> 16);
     return w;
 }
 

@@ -9,17 +9,14 @@ struct w_block {
     int scale_lo, scale_hi;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    w_nibbles(w4[row + slot], w.q);
-    uint words = 4u * (row + slots);
-    w_pairs(w1[words + slot], w1[words + slots + slot], 4u, w.q);
-    words += 2u * slots;
-    uint s = w_half(words, slot);
-    w.scale_lo = byte_of(s, 0u);
-    w.scale_hi = byte_of(s, 1u);
-    w.d = half_to_float(w1[words + (slots + 1u) / 2u + block / 8u] & 0xffffu);
+    w_nibbles(p.u4[0], w.q);
+    w_pairs(p.word[0], p.word[1], 4u, w.q);
+    w.scale_lo = byte_of(p.half_, 0u);
+    w.scale_hi = byte_of(p.half_, 1u);
+    w.d = half_to_float(p.super[0] & 0xffffu);
     return w;
 }
 

@@ -4,13 +4,13 @@ struct w_block {
     float d;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
-    uvec4 a = w4[row + slot], b = w4[row + slots + slot];
+    uvec4 a = p.u4[0], b = p.u4[1];
     w.q[0] = a.x; w.q[1] = a.y; w.q[2] = a.z; w.q[3] = a.w;
     w.q[4] = b.x; w.q[5] = b.y; w.q[6] = b.z; w.q[7] = b.w;
-    w.d = half_to_float(w_half(4u * (row + 2u * slots), slot));
+    w.d = half_to_float(p.half_);
     return w;
 }
 

@@ -6,13 +6,12 @@ struct w_block {
     float d;
 };
 
-w_block w_load(uint row, uint slots, uint slot, uint block)
+w_block w_load(w_slot p)
 {
     w_block w;
     w.q = uint[8](0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u);
-    uint words = 4u * row;
-    w_pairs(w1[words + slot], w1[words + slots + slot], 0u, w.q);
-    w.d = half_to_float(w1[words + 2u * slots + block / 8u] & 0xffffu);
+    w_pairs(p.word[0], p.word[1], 0u, w.q);
+    w.d = half_to_float(p.super[0] & 0xffffu);
     return w;
 }
 

@@ -17,7 +17,7 @@ void op_embed(struct op_list *list, struct rows y, const struct matrix *w)
                 .steps = w->layout.steps,
                 .lanes = w->layout.lanes,
                 .n = w->layout.n,
-                .row_u4 = w->layout.row_u4,
+                .quad_u4 = w->layout.quad_u4,
                 .row_first = shard->row_first,
                 .n_rows = shard->n_rows,
                 .y_stride = y.stride,

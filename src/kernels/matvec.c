@@ -15,13 +15,10 @@ static enum kernel choose_variant(const struct op_list *list, int quant)
 
 static void choose_shape(const struct op_list *list, struct op *op, uint32_t n_cols)
 {
-    op->spec[SPEC_COLS] = n_cols >= 8 ? 8 : n_cols >= 4 ? 4 : n_cols >= 2 ? 2 : 1;
+    uint32_t most = list->caps->row_threads ? 8 : 4; /* GPUs: shared memory is scarce */
+    op->spec[SPEC_COLS] = n_cols >= most ? most : n_cols >= 4 ? 4 : n_cols >= 2 ? 2 : 1;
     op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 1 : 32;
     op->spec[SPEC_SIZE_Y] = list->caps->row_threads ? 8 : 4;
-    /* An activation is loaded once for all rows of a group, a weight once for all tokens.
-     * Processors gain from both; on GPUs a large batch has tokens enough, and registers are scarce.
-     */
-    op->spec[SPEC_ROWS] = n_cols >= 4 ? (list->caps->row_threads ? 4 : 1) : n_cols >= 2 ? 2 : 4;
 }
 
 static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,
@@ -32,7 +29,7 @@ static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,
     struct op *op = op_append(list, choose_variant(list, (int)w->quant), (int)w->quant);
     uint32_t cols = n_cols ? n_cols : list->n_tokens;
     choose_shape(list, op, cols);
-    uint32_t rows = op->spec[SPEC_SIZE_Y] * op->spec[SPEC_ROWS];
+    uint32_t rows = op->spec[SPEC_SIZE_Y] * 4;
     uint32_t groups = (shard->n_rows + rows - 1) / rows;
     op->groups[0] = groups < MAX_GROUPS ? groups : MAX_GROUPS;
     op->groups[1] = (cols + op->spec[SPEC_COLS] - 1) / op->spec[SPEC_COLS];
@@ -51,7 +48,7 @@ static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,
             .steps = w->layout.steps,
             .lanes = w->layout.lanes,
             .n_rows = shard->n_rows,
-            .row_u4 = w->layout.row_u4,
+            .quad_u4 = w->layout.quad_u4,
             .x_stride = is_int ? x->q8.stride_u4 : x->f32.stride / 4,
             .y_stride = y.stride,
             .y_first = y_first + shard->row_first,

@@ -135,16 +135,17 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
     x->quant = (enum quant)(job->type - quant_types);
     x->layout = quant_layout_of(job->type, (uint32_t)job->tensor->dims[0]);
     x->n_rows = (uint32_t)rows;
-    uint64_t row_bytes = (uint64_t)x->layout.row_u4 * 16;
+    uint64_t quad_bytes = quant_rows_bytes(&x->layout, 4);
     const struct gpu_caps *caps = gpu_device_caps(l->m->dev);
     uint64_t most = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
     uint64_t table_bytes;
     quant_table(job->type, &table_bytes);
-    uint64_t per_shard = most < table_bytes ? 0 : (most - table_bytes) / row_bytes;
-    if (!per_shard || row_bytes > MODEL_STAGING_BYTES || job->row_bytes > MODEL_STAGING_BYTES)
+    uint64_t per_shard = most < table_bytes ? 0 : (most - table_bytes) / quad_bytes * 4;
+    if (!per_shard || quad_bytes > MODEL_STAGING_BYTES || 4 * job->row_bytes > MODEL_STAGING_BYTES)
         return hekla_fail(err, HEKLA_UNSUPPORTED,
-            "%s: a row of %.*s has %llu bytes, too many for %s", l->file, (int)job->tensor->name.n,
-            job->tensor->name.data, (unsigned long long)row_bytes, gpu_device_name(l->m->dev));
+            "%s: four rows of %.*s have %llu bytes, too many for %s", l->file,
+            (int)job->tensor->name.n, job->tensor->name.data, (unsigned long long)quad_bytes,
+            gpu_device_name(l->m->dev));
     uint64_t n = (rows + per_shard - 1) / per_shard;
     per_shard = (rows + n - 1) / n;
     if (n > 1 && per_shard >= 64) /* so that a bias can be bound at a shard's first row */
@@ -157,7 +158,8 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
         uint64_t count = rows - first < per_shard ? rows - first : per_shard;
         struct matrix_shard *shard = &x->shards[x->n_shards++];
         *shard = (struct matrix_shard){.row_first = (uint32_t)first, .n_rows = (uint32_t)count};
-        model_store_reserve(l->m->store, count * row_bytes + table_bytes, &shard->view);
+        model_store_reserve(
+            l->m->store, quant_rows_bytes(&x->layout, (uint32_t)count) + table_bytes, &shard->view);
     }
     return HEKLA_OK;
 }
@@ -221,18 +223,15 @@ static hekla_status upload_rows(struct load *l, const struct job *job,
     const struct matrix_shard *shard, uint32_t first, uint32_t n, struct hekla_error *err)
 {
     const struct quant_layout *layout = &job->matrix->layout;
-    uint64_t row_bytes = (uint64_t)layout->row_u4 * 16;
     void *out;
     hekla_status status = read_tensor(l, job->tensor,
         (uint64_t)(shard->row_first + first) * job->row_bytes, n * job->row_bytes, err);
     if (status == HEKLA_OK)
-        status =
-            model_store_map(l->m->store, &shard->view, first * row_bytes, n * row_bytes, &out, err);
+        status = model_store_map(l->m->store, &shard->view, quant_rows_bytes(layout, first),
+            quant_rows_bytes(layout, n), &out, err);
     if (status != HEKLA_OK)
         return status;
-    for (uint32_t r = 0; r < n; r++)
-        quant_pack_row(job->type, layout, l->rows + r * job->row_bytes,
-            (uint32_t *)((uint8_t *)out + r * row_bytes));
+    quant_pack_rows(job->type, layout, l->rows, job->row_bytes, n, out);
     status = model_store_flush(l->m->store, err);
     return status == HEKLA_OK ? report(l, n * job->row_bytes, err) : status;
 }
@@ -241,7 +240,7 @@ static hekla_status upload_rows(struct load *l, const struct job *job,
 static hekla_status upload_table(struct load *l, const struct job *job,
     const struct matrix_shard *shard, struct hekla_error *err)
 {
-    uint64_t bytes, at = (uint64_t)shard->n_rows * job->matrix->layout.row_u4 * 16;
+    uint64_t bytes, at = quant_rows_bytes(&job->matrix->layout, shard->n_rows);
     const uint32_t *table = quant_table(job->type, &bytes);
     void *out;
     if (!table)
@@ -255,9 +254,9 @@ static hekla_status upload_table(struct load *l, const struct job *job,
 
 static hekla_status upload_matrix(struct load *l, const struct job *job, struct hekla_error *err)
 {
-    uint64_t row_bytes = (uint64_t)job->matrix->layout.row_u4 * 16;
-    uint64_t larger = row_bytes > job->row_bytes ? row_bytes : job->row_bytes;
-    uint32_t most = (uint32_t)(MODEL_STAGING_BYTES / larger);
+    uint64_t quad_bytes = quant_rows_bytes(&job->matrix->layout, 4);
+    uint64_t larger = quad_bytes > 4 * job->row_bytes ? quad_bytes : 4 * job->row_bytes;
+    uint32_t most = (uint32_t)(MODEL_STAGING_BYTES / larger) * 4;
     hekla_status status = HEKLA_OK;
     for (uint32_t i = 0; i < job->matrix->n_shards; i++) {
         const struct matrix_shard *shard = &job->matrix->shards[i];
@@ -398,7 +397,7 @@ void model_weights_free(struct model *m)
 
 static uint64_t matrix_bytes(const struct matrix *m)
 {
-    return (uint64_t)m->n_rows * m->layout.row_u4 * 16;
+    return quant_rows_bytes(&m->layout, m->n_rows);
 }
 
 uint64_t model_decode_bytes(const struct model *m)

@@ -59,9 +59,8 @@ struct quant_layout quant_layout_of(const struct quant_type *type, uint32_t n)
 {
     struct quant_layout l = {.n = n};
     quant_spread(&l, (n + 31) / 32);
-    uint32_t words = l.slots * (4 * type->n_u4 + type->n_word) +
-                     type->n_half * ((l.slots + 1) / 2) + type->n_super * ((l.n_blocks + 7) / 8);
-    l.row_u4 = (words + 3) / 4;
+    l.quad_u4 = l.slots * (4 * type->n_u4 + type->n_word) + type->n_half * ((l.slots + 1) / 2) +
+                type->n_super * ((l.n_blocks + 7) / 8);
     return l;
 }
 
@@ -70,52 +69,74 @@ uint32_t quant_slot_of(const struct quant_layout *layout, uint32_t block)
     return block % layout->steps * layout->lanes + block / layout->steps;
 }
 
-void quant_pack_row(const struct quant_type *type, const struct quant_layout *layout,
-    const uint8_t *row, uint32_t *out)
+/* Where a quad's planes begin: words. */
+struct planes {
+    size_t word, half, super;
+};
+
+static struct planes planes_of(const struct quant_type *type, const struct quant_layout *layout)
 {
-    const uint32_t slots = layout->slots, n_half = (slots + 1) / 2;
-    uint32_t *words = out + 4 * type->n_u4 * slots, *halves = words + type->n_word * slots;
-    uint32_t *supers = halves + type->n_half * n_half;
-    memset(out, 0, (size_t)layout->row_u4 * 16);
+    struct planes p;
+    p.word = (size_t)16 * type->n_u4 * layout->slots;
+    p.half = p.word + (size_t)4 * type->n_word * layout->slots;
+    p.super = p.half + (size_t)4 * type->n_half * ((layout->slots + 1) / 2);
+    return p;
+}
+
+/* Row r of a quad that holds 0. */
+static void pack_row(const struct quant_type *type, const struct quant_layout *layout,
+    const uint8_t *row, uint32_t r, uint32_t *quad)
+{
+    const uint32_t slots = layout->slots;
+    struct planes planes = planes_of(type, layout);
     for (uint32_t b = 0; b < layout->n_blocks; b++) {
         struct quant_slot s;
         uint32_t at = quant_slot_of(layout, b), rest = layout->n - b * 32;
         type->slot(row, b, rest < 32 ? rest : 32, &s);
         for (uint32_t p = 0; p < type->n_u4; p++)
-            memcpy(out + 4 * (p * slots + at), s.u4[p], 16);
+            memcpy(quad + 4 * ((size_t)(r * type->n_u4 + p) * slots + at), s.u4[p], 16);
         for (uint32_t p = 0; p < type->n_word; p++)
-            words[p * slots + at] = s.word[p];
+            quad[planes.word + 4 * ((size_t)p * slots + at) + r] = s.word[p];
         if (type->n_half)
-            halves[at / 2] |= (s.half & 0xffff) << at % 2 * 16;
+            quad[planes.half + 2 * at + r / 2] |= (s.half & 0xffff) << r % 2 * 16;
         for (uint32_t p = 0; p < type->n_super; p++)
-            supers[b / 8 * type->n_super + p] |= s.super[p];
+            quad[planes.super + 4 * (b / 8 * type->n_super + p) + r] |= s.super[p];
     }
 }
 
-void quant_unpack_block(const struct quant_type *type, const struct quant_layout *layout,
-    const uint32_t *row, uint32_t b, struct quant_block *out)
+void quant_pack_rows(const struct quant_type *type, const struct quant_layout *layout,
+    const uint8_t *file, uint64_t row_bytes, uint32_t n_rows, uint32_t *out)
 {
-    const uint32_t slots = layout->slots, n_half = (slots + 1) / 2, at = quant_slot_of(layout, b);
-    const uint32_t *words = row + 4 * type->n_u4 * slots, *halves = words + type->n_word * slots;
-    const uint32_t *supers = halves + type->n_half * n_half;
+    memset(out, 0, quant_rows_bytes(layout, n_rows));
+    for (uint32_t r = 0; r < n_rows; r++)
+        pack_row(
+            type, layout, file + r * row_bytes, r % 4, out + (size_t)(r / 4) * layout->quad_u4 * 4);
+}
+
+void quant_unpack_block(const struct quant_type *type, const struct quant_layout *layout,
+    const uint32_t *quads, uint32_t row, uint32_t b, struct quant_block *out)
+{
+    const uint32_t slots = layout->slots, at = quant_slot_of(layout, b), r = row % 4;
+    const uint32_t *quad = quads + (size_t)(row / 4) * layout->quad_u4 * 4;
+    struct planes planes = planes_of(type, layout);
     struct quant_slot s = {0};
     for (uint32_t p = 0; p < type->n_u4; p++)
-        memcpy(s.u4[p], row + 4 * (p * slots + at), 16);
+        memcpy(s.u4[p], quad + 4 * ((size_t)(r * type->n_u4 + p) * slots + at), 16);
     for (uint32_t p = 0; p < type->n_word; p++)
-        s.word[p] = words[p * slots + at];
+        s.word[p] = quad[planes.word + 4 * ((size_t)p * slots + at) + r];
     if (type->n_half)
-        s.half = halves[at / 2] >> at % 2 * 16 & 0xffff;
+        s.half = quad[planes.half + 2 * at + r / 2] >> r % 2 * 16 & 0xffff;
     for (uint32_t p = 0; p < type->n_super; p++)
-        s.super[p] = supers[b / 8 * type->n_super + p];
+        s.super[p] = quad[planes.super + 4 * (b / 8 * type->n_super + p) + r];
     s.eighth = b % 8;
     type->load(&s, out);
 }
 
 float quant_element(const struct quant_type *type, const struct quant_layout *layout,
-    const uint32_t *row, uint32_t e)
+    const uint32_t *quads, uint32_t row, uint32_t e)
 {
     struct quant_block b;
-    quant_unpack_block(type, layout, row, e / 32, &b);
+    quant_unpack_block(type, layout, quads, row, e / 32, &b);
     uint32_t i = e % 32;
     if (type->class == QUANT_CLASS_FLOAT)
         return b.f[i];

@@ -5,12 +5,14 @@
  * On the device a matrix row is n_blocks blocks of 32 elements spread over at most 32 virtual
  * lanes, `steps` consecutive blocks a lane, stored in slot order (slot = step * lanes + lane) so
  * that neighbouring lanes read neighbouring memory:
- *     u4 planes    [u4][slots] of 16 bytes
- *     word planes  [word][slots] of 4 bytes
- *     half planes  [half][slots] of 2 bytes, padded to a word
- *     super words  [n_blocks / 8 rounded up][super] of 4 bytes: shared by 8 consecutive blocks
- * and the row is padded to 16 bytes. A slot that no block uses is 0. A shard of a matrix is its
- * rows, then the format's table (quant_table) if it has one.
+ * Four rows make a quad, so that one load serves them all:
+ *     u4 planes    [4 rows][u4][slots] of 16 bytes
+ *     word planes  [word][slots][4 rows] of 4 bytes
+ *     half planes  [half][slots][4 rows] of 2 bytes, padded to 16
+ *     super words  [n_blocks / 8 rounded up][super][4 rows] of 4 bytes: shared by 8 consecutive
+ *                  blocks
+ * A slot that no block uses is 0, and so are rows that fill up the last quad. A shard of a matrix
+ * is its quads, then the format's table (quant_table) if it has one.
  */
 #ifndef QUANT_QUANT_H
 #define QUANT_QUANT_H
@@ -77,7 +79,7 @@ struct quant_layout {
     uint32_t n;        /* elements of a row */
     uint32_t n_blocks; /* of 32, rounded up */
     uint32_t steps, lanes, slots;
-    uint32_t row_u4; /* 16-byte units of a row */
+    uint32_t quad_u4; /* 16-byte units of four rows */
 };
 
 /* n >= 1 and at most 2^24. */
@@ -86,15 +88,20 @@ struct quant_layout quant_layout_of(const struct quant_type *type, uint32_t n);
 void quant_spread(struct quant_layout *layout, uint32_t n_blocks);
 uint32_t quant_slot_of(const struct quant_layout *layout, uint32_t block);
 
-/* File row -> device row of layout->row_u4 * 4 words. */
-void quant_pack_row(const struct quant_type *type, const struct quant_layout *layout,
-    const uint8_t *row, uint32_t *out);
-/* Block b of a device row. */
+/* Bytes of n_rows rows on the device. */
+static inline uint64_t quant_rows_bytes(const struct quant_layout *layout, uint32_t n_rows)
+{
+    return (n_rows + UINT64_C(3)) / 4 * layout->quad_u4 * 16;
+}
+/* n_rows file rows of row_bytes -> quads: quant_rows_bytes of them. */
+void quant_pack_rows(const struct quant_type *type, const struct quant_layout *layout,
+    const uint8_t *file, uint64_t row_bytes, uint32_t n_rows, uint32_t *out);
+/* Block b of a row; quads: where row 0 is. */
 void quant_unpack_block(const struct quant_type *type, const struct quant_layout *layout,
-    const uint32_t *row, uint32_t b, struct quant_block *out);
-/* Element e of a device row. */
+    const uint32_t *quads, uint32_t row, uint32_t b, struct quant_block *out);
+/* Element e of a row. */
 float quant_element(const struct quant_type *type, const struct quant_layout *layout,
-    const uint32_t *row, uint32_t e);
+    const uint32_t *quads, uint32_t row, uint32_t e);
 
 /* What follows the rows of a shard on the device, the same for each of the type: its codebook, a
  * multiple of 16 bytes. NULL and 0 bytes: nothing. */

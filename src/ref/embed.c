@@ -14,8 +14,7 @@ void ref_embed(const struct op *op, void *const *b)
         uint32_t id = history[step->pos + t] - a->row_first;
         if (id >= a->n_rows)
             continue;
-        const uint32_t *row = w + (size_t)id * a->row_u4 * 4;
         for (uint32_t e = 0; e < a->n; e++)
-            y[t * a->y_stride + e] = exact_sanitize(quant_element(type, &layout, row, e));
+            y[t * a->y_stride + e] = exact_sanitize(quant_element(type, &layout, w, id, e));
     }
 }

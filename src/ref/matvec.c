@@ -24,14 +24,14 @@ static float float_block(const struct quant_block *w, const float *x)
 }
 
 /* x: the token's row. */
-static float dot(
-    const struct op *op, const struct quant_layout *l, const uint32_t *w, const void *x)
+static float dot(const struct op *op, const struct quant_layout *l, const uint32_t *w, uint32_t row,
+    const void *x)
 {
     const struct quant_type *type = &quant_types[op->quant];
     float lanes[MAX_LANES] = {0};
     for (uint32_t b = 0; b < l->n_blocks; b++) {
         struct quant_block block;
-        quant_unpack_block(type, l, w, b, &block);
+        quant_unpack_block(type, l, w, row, b, &block);
         float term = type->class == QUANT_CLASS_INT
                          ? int_block(type, &block, x, l->slots, quant_slot_of(l, b))
                          : float_block(&block, (const float *)x + b * 32);
@@ -51,8 +51,7 @@ void ref_matvec(const struct op *op, void *const *b)
     uint32_t n = a->n_cols ? a->n_cols : step->n_tokens;
     for (uint32_t t = 0; t < n; t++)
         for (uint32_t r = 0; r < a->n_rows; r++) {
-            const uint32_t *row = w + (size_t)r * a->row_u4 * 4;
-            float sum = dot(op, &l, row, x + (size_t)t * a->x_stride * 4);
+            float sum = dot(op, &l, w, r, x + (size_t)t * a->x_stride * 4);
             float *out = &y[(size_t)t * a->y_stride + a->y_first + r];
             if (a->flags & MATVEC_BIAS)
                 sum = sum + bias[r];

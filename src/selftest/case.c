@@ -153,21 +153,20 @@ static void fill_shard(
 {
     const struct quant_type *type = &quant_types[m->quant];
     uint32_t n_blocks = m->layout.n / type->block_elements;
-    uint8_t *file = malloc((size_t)n_blocks * type->block_bytes);
+    size_t row_bytes = (size_t)n_blocks * type->block_bytes;
+    uint8_t *file = malloc(row_bytes * n_rows);
     if (!file) {
         tester_stop(t, HEKLA_MEMORY, "not enough host memory for the self-test");
         return;
     }
-    for (uint32_t r = 0; r < n_rows; r++) {
-        tester_fill_blocks(t, type, file, n_blocks);
-        quant_pack_row(type, &m->layout, file,
-            (uint32_t *)test_data(t, view) + (size_t)r * m->layout.row_u4 * 4);
-    }
+    for (uint32_t r = 0; r < n_rows; r++)
+        tester_fill_blocks(t, type, file + r * row_bytes, n_blocks);
+    quant_pack_rows(type, &m->layout, file, row_bytes, n_rows, test_data(t, view));
     free(file);
     uint64_t table_bytes;
     const uint32_t *table = quant_table(type, &table_bytes);
     if (table)
-        memcpy((uint32_t *)test_data(t, view) + (size_t)n_rows * m->layout.row_u4 * 4, table,
+        memcpy((uint8_t *)test_data(t, view) + quant_rows_bytes(&m->layout, n_rows), table,
             table_bytes);
 }
 
@@ -186,7 +185,7 @@ struct matrix test_matrix(struct test *t, uint32_t n, uint32_t n_rows, uint32_t 
         struct matrix_shard *s = &m.shards[i];
         s->row_first = i * each;
         s->n_rows = i + 1 == n_shards ? n_rows - s->row_first : each;
-        s->view = test_output(t, s->n_rows * m.layout.row_u4 * 16ull + table_bytes);
+        s->view = test_output(t, quant_rows_bytes(&m.layout, s->n_rows) + table_bytes);
         if (t->own->status == HEKLA_OK)
             fill_shard(t, &m, s->view, s->n_rows);
     }
@@ -219,8 +218,7 @@ void test_vary(struct test *t, const struct variation *v)
     uint64_t x = v->spec[SPEC_SIZE_X] ? v->spec[SPEC_SIZE_X] : 1;
     uint64_t y = v->spec[SPEC_SIZE_Y] ? v->spec[SPEC_SIZE_Y] : 1;
     uint64_t cols = v->spec[SPEC_COLS] ? v->spec[SPEC_COLS] : 1;
-    uint64_t rows = v->spec[SPEC_ROWS] ? v->spec[SPEC_ROWS] : 1;
-    if (x * y > caps->max_invocations || x * y * cols * rows * 4 > caps->max_shared)
+    if (x * y > caps->max_invocations || (x + 1) * y * cols * 16 > caps->max_shared)
         return; /* this device cannot */
     assert(t->own->n_variations < TEST_MAX_VARIATIONS);
     t->own->variations[t->own->n_variations++] = *v;

@@ -134,14 +134,14 @@ static void check_row(const struct quant_type *type, int format, uint32_t n, boo
     for (size_t i = 0; i < bytes; i++)
         file[i] = (uint8_t)(special && next() % 3 == 0 ? (next() & 1 ? 0xff : 0) : next() >> 7);
     struct quant_layout layout = quant_layout_of(type, n);
-    uint32_t *row = malloc(layout.row_u4 * 16ull);
-    memset(row, 0xa5, layout.row_u4 * 16ull);
-    quant_pack_row(type, &layout, file, row);
+    uint32_t *row = malloc(quant_rows_bytes(&layout, 1));
+    memset(row, 0xa5, quant_rows_bytes(&layout, 1));
+    quant_pack_rows(type, &layout, file, 0, 1, row);
     for (uint32_t e = 0; e < n; e++) {
         double size = 0;
         const uint8_t *block = file + (size_t)(e / type->block_elements) * type->block_bytes;
         double want = formats[format].element(block, (int)(e % type->block_elements), &size);
-        double got = quant_element(type, &layout, row, e);
+        double got = quant_element(type, &layout, row, 0, e);
         if (fabs(got - want) > (size > 0 ? ldexp(fabs(want), -24) : 0))
             fail_msg("%s, element %u of %u: %.17g, expected %.17g", type->name, e, n, got, want);
     }
@@ -179,12 +179,12 @@ static void special_scales(void **state)
         {0x83ff, -0x1.ff8p-15f}, {0x0000, 0}, {0x3c00, 1}, {0x7bff, 65504}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint8_t file[34] = {(uint8_t)cases[i].half, (uint8_t)(cases[i].half >> 8), 1, 0xff};
-        uint32_t row[16];
-        assert_true(layout.row_u4 * 4 <= 16);
-        quant_pack_row(type, &layout, file, row);
-        assert_true(quant_element(type, &layout, row, 0) == cases[i].value);
-        assert_true(quant_element(type, &layout, row, 1) == -cases[i].value);
-        assert_true(quant_element(type, &layout, row, 2) == 0);
+        uint32_t row[64];
+        assert_true(quant_rows_bytes(&layout, 1) <= sizeof(row));
+        quant_pack_rows(type, &layout, file, 0, 1, row);
+        assert_true(quant_element(type, &layout, row, 0, 0) == cases[i].value);
+        assert_true(quant_element(type, &layout, row, 0, 1) == -cases[i].value);
+        assert_true(quant_element(type, &layout, row, 0, 2) == 0);
     }
 }
 
@@ -197,10 +197,11 @@ static void layouts(void **state)
         for (int q = 0; q < QT_COUNT; q++) {
             const struct quant_type *type = &quant_types[q];
             struct quant_layout l = quant_layout_of(type, n);
-            uint64_t words = (uint64_t)l.slots * (4 * type->n_u4 + type->n_word) +
-                             type->n_half * ((l.slots + 1) / 2) +
-                             type->n_super * ((l.n_blocks + 7) / 8);
-            assert_int_equal(l.row_u4, (words + 3) / 4);
+            uint64_t bytes = (uint64_t)l.slots * (64 * type->n_u4 + 16 * type->n_word) +
+                             type->n_half * ((l.slots + 1) / 2 * 16) +
+                             type->n_super * ((l.n_blocks + 7) / 8 * 16);
+            assert_int_equal(quant_rows_bytes(&l, 4), bytes);
+            assert_int_equal(quant_rows_bytes(&l, 5), 2 * bytes);
         }
         struct quant_layout l = quant_layout_of(&quant_types[0], n);
         assert_int_equal(l.n_blocks, (n + 31) / 32);
@@ -223,13 +224,13 @@ static void unused_slots(void **state)
     (void)state;
     const struct quant_type *type = &quant_types[QT_f32];
     struct quant_layout l = quant_layout_of(type, 33 * 32 + 5);
-    uint32_t *row = malloc(l.row_u4 * 16ull), *file = malloc(l.n * 4ull);
+    uint32_t *row = malloc(quant_rows_bytes(&l, 1)), *file = malloc(l.n * 4ull);
     for (uint32_t i = 0; i < l.n; i++)
         file[i] = 0x3f800000;
-    memset(row, 0xff, l.row_u4 * 16ull);
-    quant_pack_row(type, &l, (const uint8_t *)file, row);
+    memset(row, 0xff, quant_rows_bytes(&l, 1));
+    quant_pack_rows(type, &l, (const uint8_t *)file, 0, 1, row);
     uint32_t ones = 0;
-    for (uint32_t i = 0; i < l.row_u4 * 4; i++) {
+    for (uint32_t i = 0; i < quant_rows_bytes(&l, 1) / 4; i++) {
         assert_true(row[i] == 0 || row[i] == 0x3f800000);
         ones += row[i] != 0;
     }

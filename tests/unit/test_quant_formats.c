@@ -260,13 +260,13 @@ static void check_row(
     for (size_t i = 0; i < bytes; i++)
         file[i] = (uint8_t)(special && next() % 3 == 0 ? (next() & 1 ? 0xff : 0) : next() >> 7);
     struct quant_layout layout = quant_layout_of(type, n);
-    uint32_t *row = malloc(layout.row_u4 * 16ull);
-    memset(row, 0xa5, layout.row_u4 * 16ull);
-    quant_pack_row(type, &layout, file, row);
+    uint32_t *row = malloc(quant_rows_bytes(&layout, 1));
+    memset(row, 0xa5, quant_rows_bytes(&layout, 1));
+    quant_pack_rows(type, &layout, file, 0, 1, row);
     for (uint32_t e = 0; e < n; e++) {
         const uint8_t *block = file + (size_t)(e / type->block_elements) * type->block_bytes;
         struct value v = format->element(block, (int)(e % type->block_elements));
-        double want = v.plus - v.minus, got = quant_element(type, &layout, row, e);
+        double want = v.plus - v.minus, got = quant_element(type, &layout, row, 0, e);
         double bound = v.minus == 0 ? 0 : ldexp(fabs(v.plus) + fabs(v.minus), -23);
         if (!(fabs(got - want) <= bound))
             fail_msg("%s, element %u of %u: %.17g, expected %.17g", type->name, e, n, got, want);
@@ -329,7 +329,7 @@ static void stored_size(void **state)
     (void)state;
     for (int i = 0; i < QT_COUNT; i++) {
         const struct quant_type *type = &quant_types[i];
-        uint64_t stored = quant_layout_of(type, 8192).row_u4 * 16ull, file, table;
+        uint64_t stored = quant_layout_of(type, 8192).quad_u4 * 4ull, file, table;
         assert_true(quant_file_bytes(type->file_id, 8192, 1, &file));
         if (strcmp(type->name, "tq1_0") && stored * 1000 > file * 1055)
             fail_msg("%s: %d bytes stored as %d", type->name, (int)file, (int)stored);
