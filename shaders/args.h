@@ -34,7 +34,9 @@
 #define SPEC_COLS 2   /* tokens per workgroup */
 #define SPEC_KV_F16 3 /* 1: the KV cache holds packed halves, 0: f32 */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
-#define SPEC_COUNT 5
+#define SPEC_NORM 5   /* matvec: 0, or slots of an input that it norms and quantises itself */
+#define SPEC_OUT 6    /* matvec: what becomes of the sums, OUT_... */
+#define SPEC_COUNT 7
 
 /* Per-token values, on the device, so that recorded commands can be replayed. The sampler advances
  * it: the device can run several tokens ahead of the host. */
@@ -56,6 +58,10 @@ STRUCT(step_args)
 /* How a vector of n_blocks blocks is spread over the virtual lanes. */
 #define ROW_ARGS U32 n_blocks, steps, lanes;
 
+#define OUT_ROWS 0u    /* f32 rows */
+#define OUT_ROPE 1u    /* rows are Q, K and V: rotated; Q stored as f32, K and V in the cache */
+#define OUT_SWIGLU 2u  /* quads of gate and up rows take turns: silu(gate) * up as 8-bit blocks */
+#define NORM_MAX 8192u /* longest input that matvec norms itself */
 #define MATVEC_BIAS 1u /* add bias[row] */
 #define MATVEC_ADD 2u  /* add to what y holds */
 STRUCT(matvec_args)
@@ -66,6 +72,9 @@ STRUCT(matvec_args)
     U32 y_stride, y_first; /* floats; element of row 0 */
     U32 n_cols;            /* tokens, or 0: as many as the step has */
     U32 flags;
+    F32 inv_n, eps;                                /* with SPEC_NORM; x is then f32 */
+    U32 n_head, n_head_kv, head_dim, n_rot, n_ctx; /* OUT_ROPE; y_first is the first row */
+    U32 y_steps, y_lanes;                          /* OUT_SWIGLU: the blocks of y */
 };
 
 STRUCT(embed_args)
@@ -114,7 +123,8 @@ STRUCT(attn_reduce_args)
 
 STRUCT(silu_mul_args)
 {
-    U32 n, x_stride, up_first, y_stride;
+    U32 n, x_stride, y_stride;
+    U32 up_first; /* elements; 0: quads of gate and up take turns */
 };
 
 STRUCT(penalize_args)

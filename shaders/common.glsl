@@ -16,6 +16,8 @@ layout(constant_id = SPEC_SIZE_Y) const uint SIZE_Y = 1;
 layout(constant_id = SPEC_COLS) const uint COLS = 1;
 layout(constant_id = SPEC_KV_F16) const uint KV_F16 = 1;
 layout(constant_id = SPEC_SPLIT) const uint SPLIT = 0;
+layout(constant_id = SPEC_NORM) const uint NORM = 0;
+layout(constant_id = SPEC_OUT) const uint OUT = OUT_ROWS;
 layout(local_size_x_id = SPEC_SIZE_X, local_size_y_id = SPEC_SIZE_Y) in;
 
 float mul(float a, float b)
@@ -72,6 +74,11 @@ float sanitize(uint u)
 float sanitize(float x)
 {
     return sanitize(bits(x));
+}
+
+vec4 sanitize4(uvec4 u)
+{
+    return vec4(sanitize(u.x), sanitize(u.y), sanitize(u.z), sanitize(u.w));
 }
 
 /* Exact; infinities and NaN become +-65504. Without a branch: most of a weight's cost is here. */

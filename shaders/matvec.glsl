@@ -1,7 +1,8 @@
 /*
  * The body of matvec.comp and of its variants: y[t][row] = sum over blocks of w[row] * x[t], for COLS
- * tokens (y: token groups) and a quad of rows at a time. Quads are looped over, so the grid may have
- * any size. Lane l sums its blocks in order; see tree.glsl.
+ * tokens (y: token groups) and quads of rows. Quads are looped over, so the grid may have any size.
+ * Lane l sums its blocks in order; see tree.glsl. For one token the kernel may also make its input
+ * from x (NORM, norm.glsl), and more of the sums than rows (OUT, finish.glsl).
  */
 #include "common.glsl"
 layout(push_constant) uniform Args { matvec_args a; };
@@ -13,11 +14,18 @@ layout(binding = 3) readonly buffer B { float bias[]; };
 layout(binding = 4) readonly buffer S { step_args step; };
 const uint ROWS = 4u;
 const uint RESULTS = ROWS * COLS; /* of an invocation; number r * COLS + c */
-#define TREE_RESULTS RESULTS
+/* Quads between two meetings of the invocations that share rows. */
+const uint QUADS = SIZE_X == 1u || COLS > 4u ? 1u : 4u / COLS;
+#define TREE_RESULTS (QUADS * RESULTS)
 #include "tree.glsl"
+/* Quads of a workgroup between two calls of finish: 16 make a block of y. */
+const uint AT_ONCE = SIZE_Y * QUADS, UNIT = OUT == OUT_SWIGLU ? 16u : AT_ONCE;
 
 #ifdef CLASS_INT
 #include "dot4.glsl"
+#include "quantize.glsl"
+#include "norm.glsl"
+#include "finish.glsl"
 
 /* Adds the block's term to each result. x: per token 2 planes of 16 signed bytes a slot, then
  * (scale, sums of both halves) a slot. */
@@ -30,8 +38,17 @@ void add_block(inout float acc[RESULTS], uint quad, uint slots, uint slot, uint 
     for (uint r = 0u; r < ROWS; r++)
         w[r] = w_load(raw[r]);
     for (uint c = 0u; c < COLS; c++) {
-        uvec4 p = x4[x_first[c] + slot], q = x4[x_first[c] + slots + slot];
-        uvec2 m = x2[2u * (x_first[c] + 2u * slots) + slot];
+        uvec4 p, q;
+        uvec2 m;
+        if (NORM != 0u) {
+            p = normed_q[slot];
+            q = normed_q[NORM + slot];
+            m = normed_meta[slot];
+        } else {
+            p = x4[x_first[c] + slot];
+            q = x4[x_first[c] + slots + slot];
+            m = x2[2u * (x_first[c] + 2u * slots) + slot];
+        }
         int sum_lo = int(m.y << 16) >> 16, sum_hi = int(m.y) >> 16;
         for (uint r = 0u; r < ROWS; r++) {
             uint v[8] = w[r].q;
@@ -46,19 +63,18 @@ void add_block(inout float acc[RESULTS], uint quad, uint slots, uint slot, uint 
 void add_block(inout float acc[RESULTS], uint quad, uint slots, uint slot, uint block,
                uint x_first[COLS])
 {
-    vec4 sums[RESULTS];
+    vec4 s[RESULTS];
     for (uint i = 0u; i < RESULTS; i++)
-        sums[i] = vec4(0.0);
+        s[i] = vec4(0.0);
     for (uint j = 0u; j < 8u; j++)
         for (uint c = 0u; c < COLS; c++) {
-            uvec4 u = x4[x_first[c] + block * 8u + j];
-            vec4 x = vec4(sanitize(u.x), sanitize(u.y), sanitize(u.z), sanitize(u.w));
+            vec4 x = sanitize4(x4[x_first[c] + block * 8u + j]);
             for (uint r = 0u; r < ROWS; r++)
-                sums[r * COLS + c] =
-                    add4(sums[r * COLS + c], mul4(w_vec4(quad + r * W_U4 * slots, slots, slot, j), x));
+                s[r * COLS + c] = add4(s[r * COLS + c],
+                                       mul4(w_vec4(quad + r * W_U4 * slots, slots, slot, j), x));
         }
     for (uint i = 0u; i < RESULTS; i++)
-        acc[i] = add(acc[i], block_sum(sums[i]));
+        acc[i] = add(acc[i], block_sum(s[i]));
 }
 #endif
 
@@ -72,47 +88,82 @@ void store(float sum, uint row, uint col)
     y[at] = sum;
 }
 
+/* The sums of a quad over this invocation's lanes. */
+void sum_lanes(out float acc[RESULTS], uint quad, uint x_first[COLS])
+{
+    const uint own = MAX_LANES / SIZE_X;
+    uint slots = a.steps * a.lanes, lane0 = gl_LocalInvocationID.x * own;
+    uint n_lanes = min(own, a.lanes - min(a.lanes, lane0));
+    float part[TREE_LEVELS][RESULTS];
+    for (uint v = 0u; v < n_lanes; v++) {
+        uint lane = lane0 + v;
+        for (uint i = 0u; i < RESULTS; i++)
+            acc[i] = 0.0;
+        uint n_steps = min(a.steps, a.n_blocks - lane * a.steps);
+        for (uint i = 0u; i < n_steps; i++)
+            add_block(acc, quad, slots, i * a.lanes + lane, lane * a.steps + i, x_first);
+        for (uint i = 0u; i < RESULTS; i++)
+            TREE_PUSH(part, [i], acc[i], v)
+    }
+    for (uint i = 0u; i < RESULTS; i++)
+        TREE_TOTAL(part, [i], acc[i], n_lanes)
+}
+
+/* first: this invocation's first quad; at: its place in the unit. */
+void do_quads(uint first, uint at, uint n_quads, uint col, uint n_cols, uint x_first[COLS])
+{
+    float acc[RESULTS];
+    for (uint q = 0u; q < QUADS; q++) {
+        sum_lanes(acc, min(first + q, n_quads - 1u) * a.quad_u4, x_first);
+        for (uint i = 0u; SIZE_X > 1u && i < RESULTS; i++)
+            tree_put(acc[i], q * RESULTS + i);
+    }
+    if (SIZE_X > 1u)
+        barrier();
+    /* With one invocation a quad, it has all the results itself. */
+    for (uint i = gl_LocalInvocationID.x; i < QUADS * RESULTS; i += SIZE_X) {
+        float sum = SIZE_X > 1u ? tree_get(i) : acc[i];
+        uint row = 4u * first + i / COLS, c = col + i % COLS;
+#ifdef CLASS_INT
+        if (OUT != OUT_ROWS) {
+            sums[4u * at + i] = sum;
+            continue;
+        }
+#endif
+        if (row < a.n_rows && c < n_cols)
+            store(sum, row, c);
+    }
+    if (SIZE_X > 1u)
+        barrier();
+}
+
 void main()
 {
-    const uint own = MAX_LANES / SIZE_X; /* lanes of an invocation */
     uint n_cols = a.n_cols == 0u ? step.n_tokens : a.n_cols, col = gl_WorkGroupID.y * COLS;
     if (col >= n_cols)
         return;
-    uint x_first[COLS];
+    uint x_first[COLS], n_quads = (a.n_rows + 3u) / 4u;
     for (uint c = 0u; c < COLS; c++)
         x_first[c] = min(col + c, n_cols - 1u) * a.x_stride;
-    uint slots = a.steps * a.lanes, lane0 = gl_LocalInvocationID.x * own;
-    uint n_lanes = min(own, a.lanes - min(a.lanes, lane0));
-    const uint per_group = SIZE_Y * ROWS;
-    for (uint g = gl_WorkGroupID.x * per_group; g < a.n_rows;
-         g += gl_NumWorkGroups.x * per_group) {
-        uint first = g + gl_LocalInvocationID.y * ROWS;
-        uint quad = min(first, a.n_rows - 1u) / ROWS * a.quad_u4;
-        float part[TREE_LEVELS][RESULTS], acc[RESULTS];
-        for (uint v = 0u; v < n_lanes; v++) {
-            uint lane = lane0 + v;
-            for (uint i = 0u; i < RESULTS; i++)
-                acc[i] = 0.0;
-            for (uint i = 0u; i < a.steps && lane * a.steps + i < a.n_blocks; i++)
-                add_block(acc, quad, slots, i * a.lanes + lane, lane * a.steps + i, x_first);
-            for (uint i = 0u; i < RESULTS; i++)
-                TREE_PUSH(part, [i], acc[i], v)
-        }
-        for (uint i = 0u; i < RESULTS; i++)
-            TREE_TOTAL(part, [i], acc[i], n_lanes)
-        if (SIZE_X > 1u) {
-            for (uint i = 0u; i < RESULTS; i++)
-                tree_put(acc[i], i);
+#ifdef CLASS_INT
+    if (NORM != 0u)
+        norm_input();
+#endif
+    for (uint g = gl_WorkGroupID.x * UNIT; g < n_quads; g += gl_NumWorkGroups.x * UNIT) {
+        for (uint at = gl_LocalInvocationID.y * QUADS; at < UNIT; at += AT_ONCE)
+            do_quads(g + at, at, n_quads, col, n_cols, x_first);
+#ifdef CLASS_INT
+        if (OUT == OUT_ROWS)
+            continue;
+        if (SIZE_X == 1u)
             barrier();
-        }
-        /* With one invocation a quad, it has all the results itself. */
-        for (uint i = gl_LocalInvocationID.x; i < RESULTS; i += SIZE_X) {
-            float sum = SIZE_X > 1u ? tree_get(i) : acc[i];
-            uint r = first + i / COLS, c = col + i % COLS;
-            if (r < a.n_rows && c < n_cols)
-                store(sum, r, c);
-        }
-        if (SIZE_X > 1u)
-            barrier();
+        if (OUT == OUT_SWIGLU)
+            finish_swiglu((a.y_first / 4u + g) / 16u);
+        else
+            for (uint i = gl_LocalInvocationIndex; i < min(UNIT, n_quads - g); i += SIZE_X * SIZE_Y)
+                finish_rope(a.y_first + 4u * (g + i),
+                            vec4(sums[4u * i], sums[4u * i + 1u], sums[4u * i + 2u], sums[4u * i + 3u]));
+        barrier();
+#endif
     }
 }

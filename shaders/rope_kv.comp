@@ -2,8 +2,6 @@
 /*
  * Rotates Q (in place) and K by position, and stores K and V in the cache. An invocation owns four
  * neighbouring elements, that is two rotated pairs (2i, 2i + 1); y: token.
- * The rotation by pos = 256 h + l is the product of two from tables made on the host, so no device
- * computes a sine. https://arxiv.org/abs/2104.09864
  */
 #include "common.glsl"
 #include "kv.glsl"
@@ -13,15 +11,7 @@ layout(binding = 1) writeonly buffer K { uint kc[]; };
 layout(binding = 2) writeonly buffer V { uint vc[]; };
 layout(binding = 3) readonly buffer R { vec2 rot[]; }; /* low [256][n_rot/2], high [..][n_rot/2] */
 layout(binding = 4) readonly buffer S { step_args step; };
-
-vec2 rotate(vec2 v, uint pos, uint pair)
-{
-    uint half_rot = a.n_rot / 2u;
-    vec2 l = rot[pos % ROPE_LOW * half_rot + pair];
-    vec2 h = rot[(ROPE_LOW + pos / ROPE_LOW) * half_rot + pair];
-    float c = sub(mul(h.x, l.x), mul(h.y, l.y)), s = add(mul(h.y, l.x), mul(h.x, l.y));
-    return vec2(sub(mul(v.x, c), mul(v.y, s)), add(mul(v.x, s), mul(v.y, c)));
-}
+#include "rope.glsl"
 
 void main()
 {
@@ -41,12 +31,8 @@ void main()
     }
     uint at = t * a.stride + first + head * a.head_dim + dim;
     vec4 v = vec4(sanitize(x[at]), sanitize(x[at + 1u]), sanitize(x[at + 2u]), sanitize(x[at + 3u]));
-    if (kind != 2u) {
-        if (dim < a.n_rot)
-            v.xy = rotate(v.xy, pos, dim / 2u);
-        if (dim + 2u < a.n_rot)
-            v.zw = rotate(v.zw, pos, dim / 2u + 1u);
-    }
+    if (kind != 2u)
+        v = rotate4(v, pos, dim, a.n_rot);
     if (kind == 0u) {
         for (uint k = 0u; k < 4u; k++)
             x[at + k] = sanitize(v[k]);

@@ -47,9 +47,11 @@ void tree_put(float mine, uint i)
 float tree_get(uint i)
 {
     uint at = (i * SIZE_Y + gl_LocalInvocationID.y) * TREE_ROW;
-    float part[TREE_LEVELS], sum;
+    float s[SIZE_X];
     for (uint x = 0u; x < SIZE_X; x++)
-        TREE_PUSH(part, , tree_sums[at + x], x)
-    TREE_TOTAL(part, , sum, SIZE_X)
-    return sum;
+        s[x] = tree_sums[at + x];
+    for (uint n = SIZE_X / 2u; n > 0u; n /= 2u)
+        for (uint x = 0u; x < n; x++)
+            s[x] = add(s[2u * x], s[2u * x + 1u]);
+    return s[0];
 }

@@ -7,26 +7,31 @@
 #define LAYER(field) offsetof(struct model_layer, field)
 
 static const struct weight_rule rules[] = {
-    {"token_embd.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_VOCAB, false, false, TOP(token_embd)},
-    {"output.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_VOCAB, false, true, TOP(output)},
-    {"output_norm.weight", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, false, false, TOP(output_norm)},
-    {"rope_freqs.weight", WEIGHT_VECTOR, DIM_ROT_HALF, DIM_ONE, false, true, TOP(rope_freqs)},
-    {"blk.%u.attn_norm.weight", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, false, LAYER(attn_norm)},
-    {"blk.%u.attn_q.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_Q, true, false, LAYER(q)},
-    {"blk.%u.attn_k.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_KV, true, false, LAYER(k)},
-    {"blk.%u.attn_v.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_KV, true, false, LAYER(v)},
-    {"blk.%u.attn_output.weight", WEIGHT_MATRIX, DIM_Q, DIM_EMBD, true, false, LAYER(attn_out)},
-    {"blk.%u.attn_q.bias", WEIGHT_VECTOR, DIM_Q, DIM_ONE, true, true, LAYER(q_bias)},
-    {"blk.%u.attn_k.bias", WEIGHT_VECTOR, DIM_KV, DIM_ONE, true, true, LAYER(k_bias)},
-    {"blk.%u.attn_v.bias", WEIGHT_VECTOR, DIM_KV, DIM_ONE, true, true, LAYER(v_bias)},
-    {"blk.%u.attn_output.bias", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, true, LAYER(attn_out_bias)},
-    {"blk.%u.ffn_norm.weight", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, false, LAYER(ffn_norm)},
-    {"blk.%u.ffn_gate.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_FF, true, false, LAYER(gate)},
-    {"blk.%u.ffn_up.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_FF, true, false, LAYER(up)},
-    {"blk.%u.ffn_down.weight", WEIGHT_MATRIX, DIM_FF, DIM_EMBD, true, false, LAYER(down)},
-    {"blk.%u.ffn_gate.bias", WEIGHT_VECTOR, DIM_FF, DIM_ONE, true, true, LAYER(gate_bias)},
-    {"blk.%u.ffn_up.bias", WEIGHT_VECTOR, DIM_FF, DIM_ONE, true, true, LAYER(up_bias)},
-    {"blk.%u.ffn_down.bias", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, true, LAYER(down_bias)},
+    {"token_embd.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_VOCAB, false, false, TOP(token_embd), 0},
+    {"output.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_VOCAB, false, true, TOP(output), 0},
+    {"output_norm.weight", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, false, false, TOP(output_norm), 0},
+    {"rope_freqs.weight", WEIGHT_VECTOR, DIM_ROT_HALF, DIM_ONE, false, true, TOP(rope_freqs), 0},
+    {"blk.%u.attn_norm.weight", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, false, LAYER(attn_norm), 0},
+    {"blk.%u.attn_q.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_Q, true, false, LAYER(q), LAYER(qkv)},
+    {"blk.%u.attn_k.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_KV, true, false, LAYER(k), LAYER(qkv)},
+    {"blk.%u.attn_v.weight", WEIGHT_MATRIX, DIM_EMBD, DIM_KV, true, false, LAYER(v), LAYER(qkv)},
+    {"blk.%u.attn_output.weight", WEIGHT_MATRIX, DIM_Q, DIM_EMBD, true, false, LAYER(attn_out), 0},
+    {"blk.%u.attn_q.bias", WEIGHT_VECTOR, DIM_Q, DIM_ONE, true, true, LAYER(q_bias), LAYER(qkv)},
+    {"blk.%u.attn_k.bias", WEIGHT_VECTOR, DIM_KV, DIM_ONE, true, true, LAYER(k_bias), LAYER(qkv)},
+    {"blk.%u.attn_v.bias", WEIGHT_VECTOR, DIM_KV, DIM_ONE, true, true, LAYER(v_bias), LAYER(qkv)},
+    {"blk.%u.attn_output.bias", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, true, LAYER(attn_out_bias),
+        0},
+    {"blk.%u.ffn_norm.weight", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, false, LAYER(ffn_norm), 0},
+    {"blk.%u.ffn_gate.weight", WEIGHT_TURNS, DIM_EMBD, DIM_FF, true, false, LAYER(gate),
+        LAYER(gate_up)},
+    {"blk.%u.ffn_up.weight", WEIGHT_TURNS, DIM_EMBD, DIM_FF, true, false, LAYER(up),
+        LAYER(gate_up)},
+    {"blk.%u.ffn_down.weight", WEIGHT_MATRIX, DIM_FF, DIM_EMBD, true, false, LAYER(down), 0},
+    {"blk.%u.ffn_gate.bias", WEIGHT_VECTOR, DIM_FF, DIM_ONE, true, true, LAYER(gate_bias),
+        LAYER(gate_up)},
+    {"blk.%u.ffn_up.bias", WEIGHT_VECTOR, DIM_FF, DIM_ONE, true, true, LAYER(up_bias),
+        LAYER(gate_up)},
+    {"blk.%u.ffn_down.bias", WEIGHT_VECTOR, DIM_EMBD, DIM_ONE, true, true, LAYER(down_bias), 0},
 };
 
 static hekla_status check_range(const char *file, const char *key, uint64_t value, uint64_t low,
@@ -154,34 +159,64 @@ static struct matvec_input input_for(struct op_list *list, struct rows x, struct
 {
     bool any_int = false;
     for (uint32_t i = 0; i < n_matrices; i++)
-        any_int |= quant_types[matrices[i]->quant].class == QUANT_CLASS_INT;
+        any_int |=
+            matrices[i]->n_shards && quant_types[matrices[i]->quant].class == QUANT_CLASS_INT;
     if (any_int)
         op_quantize(list, q8, x, n_cols);
     return (struct matvec_input){x, q8};
 }
 
+/* s->x -> Q in s->qkv, K and V in the cache. */
+static void build_qkv(const struct model *m, const struct model_layer *l, const struct kv_cache *kv,
+    const struct arch_scratch *s, struct op_list *list)
+{
+    const struct model_params *p = &m->params;
+    if (op_can_qkv(list, &l->qkv, kv)) {
+        struct norm_input norm = {s->x, l->attn_norm, p->norm_eps};
+        op_norm_qkv(list, s->qkv, kv, &l->qkv, &norm, m->weights.rope, p->head);
+        return;
+    }
+    const struct matrix *all[] = {&l->qkv, &l->q, &l->k, &l->v};
+    const struct gpu_view none = {0}, bias[] = {none, l->q_bias, l->k_bias, l->v_bias};
+    const uint32_t first[] = {0, 0, s->k_first, s->v_first};
+    op_rmsnorm(list, s->norm, s->x, l->attn_norm, p->norm_eps, false);
+    struct matvec_input in = input_for(list, s->norm, s->embd_q8, all, 4, 0);
+    for (int i = 0; i < 4; i++)
+        op_matvec(list, s->qkv, first[i], all[i], &in, bias[i], false, 0);
+    op_rope_kv(list, s->qkv, s->k_first, s->v_first, kv, m->weights.rope, p->head);
+}
+
+/* s->x -> silu(gate) * up, as the down projection wants it. */
+static struct matvec_input build_gate_up(const struct model *m, const struct model_layer *l,
+    const struct arch_scratch *s, struct op_list *list)
+{
+    const struct model_params *p = &m->params;
+    bool down_int = quant_types[l->down.quant].class == QUANT_CLASS_INT;
+    if (op_can_norm(list, &l->gate_up) && down_int) {
+        struct norm_input norm = {s->x, l->ffn_norm, p->norm_eps};
+        op_norm_swiglu(list, s->ff_q8, &l->gate_up, &norm);
+        return (struct matvec_input){s->ff, s->ff_q8};
+    }
+    const struct matrix *all[] = {&l->gate_up, &l->gate, &l->up};
+    const struct gpu_view none = {0}, bias[] = {none, l->gate_bias, l->up_bias};
+    const uint32_t first[] = {0, 0, s->up_first};
+    op_rmsnorm(list, s->norm, s->x, l->ffn_norm, p->norm_eps, false);
+    struct matvec_input in = input_for(list, s->norm, s->embd_q8, all, 3, 0);
+    for (int i = 0; i < 3; i++)
+        op_matvec(list, s->gate_up, first[i], all[i], &in, bias[i], false, 0);
+    op_silu_mul(list, s->ff, s->gate_up, l->gate_up.n_shards ? 0 : s->up_first);
+    return input_for(list, s->ff, s->ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
+}
+
 static void build_layer(const struct model *m, const struct model_layer *l,
     const struct kv_cache *kv, const struct arch_scratch *s, struct op_list *list)
 {
-    const struct model_params *p = &m->params;
-    struct matvec_input in;
-
-    op_rmsnorm(list, s->norm, s->x, l->attn_norm, p->norm_eps, false);
-    in = input_for(list, s->norm, s->embd_q8, (const struct matrix *[]){&l->q, &l->k, &l->v}, 3, 0);
-    op_matvec(list, s->qkv, 0, &l->q, &in, l->q_bias, false, 0);
-    op_matvec(list, s->qkv, s->k_first, &l->k, &in, l->k_bias, false, 0);
-    op_matvec(list, s->qkv, s->v_first, &l->v, &in, l->v_bias, false, 0);
-    op_rope_kv(list, s->qkv, s->k_first, s->v_first, kv, m->weights.rope, p->head);
-    op_attention(list, s->attn, s->qkv, kv, s->partials, p->head);
-    in = input_for(list, s->attn, s->attn_q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+    build_qkv(m, l, kv, s, list);
+    op_attention(list, s->attn, s->qkv, kv, s->partials, m->params.head);
+    struct matvec_input in =
+        input_for(list, s->attn, s->attn_q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
     op_matvec(list, s->x, 0, &l->attn_out, &in, l->attn_out_bias, true, 0);
-
-    op_rmsnorm(list, s->norm, s->x, l->ffn_norm, p->norm_eps, false);
-    in = input_for(list, s->norm, s->embd_q8, (const struct matrix *[]){&l->gate, &l->up}, 2, 0);
-    op_matvec(list, s->gate_up, 0, &l->gate, &in, l->gate_bias, false, 0);
-    op_matvec(list, s->gate_up, s->up_first, &l->up, &in, l->up_bias, false, 0);
-    op_silu_mul(list, s->ff, s->gate_up, s->up_first);
-    in = input_for(list, s->ff, s->ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
+    in = build_gate_up(m, l, s, list);
     op_matvec(list, s->x, 0, &l->down, &in, l->down_bias, true, 0);
 }
 
@@ -194,6 +229,11 @@ static void build(const struct model *m, const struct arch_scratch *s, enum arch
         build_layer(m, &w->layers[i], &s->kv[i], s, list);
     if (logits == ARCH_LOGITS_NONE)
         return;
+    if (op_can_norm(list, &w->output)) {
+        struct norm_input norm = {s->x, w->output_norm, m->params.norm_eps};
+        op_norm_matvec(list, s->logits, &w->output, &norm);
+        return;
+    }
     bool last = logits == ARCH_LOGITS_LAST;
     op_rmsnorm(list, s->norm, s->x, w->output_norm, m->params.norm_eps, last);
     struct matvec_input in = input_for(

@@ -161,7 +161,7 @@ hekla_status session_allocate(
     struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
-    bool f32_weights = s->model->m.weights.layers[0].q.quant == QT_f32;
+    bool f32_weights = s->model->m.weights.layers[0].attn_out.quant == QT_f32;
     s->all_logits = options->all_logits;
     s->kv_f16 = options->kv_type == HEKLA_KV_AUTO ? !f32_weights : options->kv_type == HEKLA_KV_F16;
     hekla_status status = choose_context(s, options->n_ctx, err);

@@ -62,7 +62,7 @@ void gpu_buffer_destroy(struct gpu_device *dev, struct gpu_buffer *buffer);
 
 /* ---- pipelines ---- */
 
-#define GPU_MAX_BUFFERS 6u
+#define GPU_MAX_BUFFERS 9u
 #define GPU_MAX_PUSH 128u
 
 struct gpu_pipeline {

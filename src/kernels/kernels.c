@@ -42,7 +42,7 @@ hekla_status kernels_check(struct hekla_error *err)
         struct gpu_reflection r;
         if (!gpu_reflect(s->words, s->bytes, &r))
             return hekla_fail(err, HEKLA_UNSUPPORTED, "kernel %s: not SPIR-V", row->name);
-        if (r.n_buffers != row->n_buffers || r.push_bytes != row->push_bytes)
+        if (r.n_buffers > row->n_buffers || r.push_bytes != row->push_bytes)
             return hekla_fail(err, HEKLA_UNSUPPORTED,
                 "kernel %s: the shader has %u buffers and %u push bytes, C has %u and %u",
                 row->name, r.n_buffers, r.push_bytes, row->n_buffers, row->push_bytes);

@@ -4,8 +4,24 @@
 
 #include <assert.h>
 
-/* Grids are capped: rows are looped over, and no device must offer more groups in x. */
-#define MAX_GROUPS 16384u
+enum {
+    MAX_GROUPS = 16384, /* rows are looped over, and no device must offer more groups in x */
+    QUADS_A_BLOCK = 16, /* 32 rows of gate and 32 of up give a block of 32 */
+};
+
+/* What a matvec op does beyond y = w x. */
+struct call {
+    const struct matrix *w;
+    struct gpu_view x, y;
+    uint32_t x_stride, y_stride, y_first, n_cols, flags;
+    struct gpu_view bias;
+    const struct norm_input *norm; /* or NULL */
+    uint32_t out;                  /* OUT_... */
+    const struct kv_cache *kv;     /* OUT_ROPE */
+    struct gpu_view rope;
+    struct head_shape shape;
+    struct quant_layout y_blocks; /* OUT_SWIGLU */
+};
 
 static enum kernel choose_variant(const struct op_list *list, int quant)
 {
@@ -13,35 +29,77 @@ static enum kernel choose_variant(const struct op_list *list, int quant)
     return fast && kernel_usable(K_matvec_dot, quant, list->caps) ? K_matvec_dot : K_matvec;
 }
 
-static void choose_shape(const struct op_list *list, struct op *op, uint32_t n_cols)
+/* Room for a normed row's slots: a power of two, so that rows of different lengths share a
+ * pipeline. */
+static uint32_t norm_slots(const struct matrix *w)
 {
-    uint32_t most = list->caps->row_threads ? 8 : 4; /* GPUs: shared memory is scarce */
-    op->spec[SPEC_COLS] = n_cols >= most ? most : n_cols >= 4 ? 4 : n_cols >= 2 ? 2 : 1;
-    op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 1 : 32;
-    op->spec[SPEC_SIZE_Y] = list->caps->row_threads ? 8 : 4;
+    uint32_t n = MAX_LANES;
+    while (n < w->layout.slots)
+        n *= 2;
+    return n;
 }
 
-static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,
-    const struct matrix *w, const struct matrix_shard *shard, const struct matvec_input *x,
-    struct gpu_view bias, bool add, uint32_t n_cols)
+/* Shared memory of a group with 32 invocations a row (tree.glsl, norm.glsl, finish.glsl). */
+static uint32_t shared_bytes(const struct matrix *w, bool norm, uint32_t size_y)
 {
-    bool is_int = quant_types[w->quant].class == QUANT_CLASS_INT;
+    return size_y * 16 * 33 * 4 + (norm ? norm_slots(w) * 40 : 0) + 96 * 4;
+}
+
+static void choose_shape(const struct op_list *list, struct op *op, const struct call *c)
+{
+    const struct gpu_caps *caps = list->caps;
+    uint32_t n_cols = c->n_cols ? c->n_cols : list->n_tokens;
+    uint32_t most = caps->row_threads ? 8 : 4; /* GPUs: shared memory is scarce */
+    op->spec[SPEC_COLS] = n_cols >= most ? most : n_cols >= 4 ? 4 : n_cols >= 2 ? 2 : 1;
+    op->spec[SPEC_NORM] = c->norm ? norm_slots(c->w) : 0;
+    op->spec[SPEC_OUT] = c->out;
+    if (c->kv)
+        op->spec[SPEC_KV_F16] = c->kv->f16;
+    op->spec[SPEC_SIZE_X] = caps->row_threads ? 1 : 32;
+    op->spec[SPEC_SIZE_Y] = caps->row_threads ? 8 : 4;
+    while (!caps->row_threads && op->spec[SPEC_SIZE_Y] > 1 &&
+           shared_bytes(c->w, c->norm, op->spec[SPEC_SIZE_Y]) > caps->max_shared)
+        op->spec[SPEC_SIZE_Y] /= 2;
+}
+
+/* Groups in x for n_rows. A group that norms its input for itself should have much to do after. */
+static uint32_t choose_groups(
+    const struct op_list *list, const struct op *op, const struct call *c, uint32_t n_rows)
+{
+    uint32_t cols = op->spec[SPEC_COLS], quads = op->spec[SPEC_SIZE_Y];
+    if (op->spec[SPEC_SIZE_X] > 1 && cols < 4)
+        quads *= 4 / cols;
+    if (c->out == OUT_SWIGLU)
+        quads = QUADS_A_BLOCK;
+    uint32_t groups = (n_rows + 4 * quads - 1) / (4 * quads), most = MAX_GROUPS;
+    if (c->norm)
+        most = list->caps->row_threads ? 16 : 1024;
+    return groups < most ? groups : most;
+}
+
+static void append_shard(
+    struct op_list *list, const struct call *c, const struct matrix_shard *shard)
+{
+    const struct matrix *w = c->w;
     struct op *op = op_append(list, choose_variant(list, (int)w->quant), (int)w->quant);
-    uint32_t cols = n_cols ? n_cols : list->n_tokens;
-    choose_shape(list, op, cols);
-    uint32_t rows = op->spec[SPEC_SIZE_Y] * 4;
-    uint32_t groups = (shard->n_rows + rows - 1) / rows;
-    op->groups[0] = groups < MAX_GROUPS ? groups : MAX_GROUPS;
-    op->groups[1] = (cols + op->spec[SPEC_COLS] - 1) / op->spec[SPEC_COLS];
+    struct gpu_view bias = c->bias;
+    choose_shape(list, op, c);
+    op->groups[0] = choose_groups(list, op, c, shard->n_rows);
+    op->groups[1] =
+        ((c->n_cols ? c->n_cols : list->n_tokens) + op->spec[SPEC_COLS] - 1) / op->spec[SPEC_COLS];
     if (bias.buffer) {
         bias.offset += (uint64_t)shard->row_first * 4;
         bias.size = (uint64_t)shard->n_rows * 4;
     }
     op_bind(op, 0, shard->view, true, false);
-    op_bind(op, 1, is_int ? x->q8.view : x->f32.view, true, false);
-    op_bind(op, 2, y.view, add, true);
+    op_bind(op, 1, c->x, true, false);
+    op_bind(op, 2, c->y, c->flags & MATVEC_ADD, true);
     op_bind(op, 3, bias.buffer ? bias : list->step, true, false);
     op_bind(op, 4, list->step, true, false);
+    op_bind(op, 5, c->norm ? c->norm->g : list->step, true, false);
+    op_bind(op, 6, c->kv ? c->kv->k : list->step, !c->kv, c->kv);
+    op_bind(op, 7, c->kv ? c->kv->v : list->step, !c->kv, c->kv);
+    op_bind(op, 8, c->kv ? c->rope : list->step, true, false);
     op_set_args(op,
         &(struct matvec_args){
             .n_blocks = w->layout.n_blocks,
@@ -49,21 +107,106 @@ static void append_shard(struct op_list *list, struct rows y, uint32_t y_first,
             .lanes = w->layout.lanes,
             .n_rows = shard->n_rows,
             .quad_u4 = w->layout.quad_u4,
-            .x_stride = is_int ? x->q8.stride_u4 : x->f32.stride / 4,
-            .y_stride = y.stride,
-            .y_first = y_first + shard->row_first,
-            .n_cols = n_cols,
-            .flags = (bias.buffer ? MATVEC_BIAS : 0) | (add ? MATVEC_ADD : 0),
+            .x_stride = c->x_stride,
+            .y_stride = c->y_stride,
+            .y_first = c->y_first + shard->row_first,
+            .n_cols = c->n_cols,
+            .flags = c->flags,
+            .inv_n = c->norm ? 1.0f / (float)c->norm->x.n : 0,
+            .eps = c->norm ? c->norm->eps : 0,
+            .n_head = c->shape.n_head,
+            .n_head_kv = c->shape.n_head_kv,
+            .head_dim = c->shape.head_dim,
+            .n_rot = c->shape.n_rot,
+            .n_ctx = c->kv ? c->kv->n_ctx : 0,
+            .y_steps = c->y_blocks.steps,
+            .y_lanes = c->y_blocks.lanes,
         },
         sizeof(struct matvec_args));
+}
+
+static void append_all(struct op_list *list, const struct call *c)
+{
+    for (uint32_t i = 0; i < c->w->n_shards; i++)
+        append_shard(list, c, &c->w->shards[i]);
 }
 
 void op_matvec(struct op_list *list, struct rows y, uint32_t y_first, const struct matrix *w,
     const struct matvec_input *x, struct gpu_view bias, bool add, uint32_t n_cols)
 {
-    assert(w->layout.n_blocks == (quant_types[w->quant].class == QUANT_CLASS_INT
-                                         ? x->q8.layout.n_blocks
-                                         : (x->f32.n + 31) / 32));
-    for (uint32_t i = 0; i < w->n_shards; i++)
-        append_shard(list, y, y_first, w, &w->shards[i], x, bias, add, n_cols);
+    bool is_int = quant_types[w->quant].class == QUANT_CLASS_INT;
+    if (!w->n_shards)
+        return;
+    assert(w->layout.n_blocks == (is_int ? x->q8.layout.n_blocks : (x->f32.n + 31) / 32));
+    append_all(list, &(struct call){
+                         .w = w,
+                         .x = is_int ? x->q8.view : x->f32.view,
+                         .x_stride = is_int ? x->q8.stride_u4 : x->f32.stride / 4,
+                         .y = y.view,
+                         .y_stride = y.stride,
+                         .y_first = y_first,
+                         .n_cols = n_cols,
+                         .flags = (bias.buffer ? MATVEC_BIAS : 0) | (add ? MATVEC_ADD : 0),
+                         .bias = bias,
+                     });
+}
+
+bool op_can_norm(const struct op_list *list, const struct matrix *w)
+{
+    return list->n_tokens == 1 && w->n_shards && quant_types[w->quant].class == QUANT_CLASS_INT &&
+           w->layout.n <= NORM_MAX && w->layout.n % 32 == 0 &&
+           shared_bytes(w, true, 1) <= list->caps->max_shared;
+}
+
+void op_norm_matvec(
+    struct op_list *list, struct rows y, const struct matrix *w, const struct norm_input *in)
+{
+    assert(op_can_norm(list, w) && in->x.n == w->layout.n);
+    append_all(list, &(struct call){.w = w,
+                         .x = in->x.view,
+                         .x_stride = in->x.stride / 4,
+                         .y = y.view,
+                         .y_stride = y.stride,
+                         .n_cols = 1,
+                         .norm = in});
+}
+
+bool op_can_qkv(const struct op_list *list, const struct matrix *w, const struct kv_cache *kv)
+{
+    (void)kv;
+    return op_can_norm(list, w) && w->n_shards == 1;
+}
+
+void op_norm_qkv(struct op_list *list, struct rows q, const struct kv_cache *kv,
+    const struct matrix *w, const struct norm_input *in, struct gpu_view rope,
+    struct head_shape shape)
+{
+    assert(op_can_qkv(list, w, kv) && in->x.n == w->layout.n);
+    assert(w->n_rows == (shape.n_head + 2 * shape.n_head_kv) * shape.head_dim);
+    append_all(list, &(struct call){.w = w,
+                         .x = in->x.view,
+                         .x_stride = in->x.stride / 4,
+                         .y = q.view,
+                         .y_stride = q.stride,
+                         .n_cols = 1,
+                         .norm = in,
+                         .out = OUT_ROPE,
+                         .kv = kv,
+                         .rope = rope,
+                         .shape = shape});
+}
+
+void op_norm_swiglu(
+    struct op_list *list, struct rows_q8 y, const struct matrix *w, const struct norm_input *in)
+{
+    assert(op_can_norm(list, w) && in->x.n == w->layout.n);
+    assert(w->n_rows == 64 * y.layout.n_blocks);
+    append_all(list, &(struct call){.w = w,
+                         .x = in->x.view,
+                         .x_stride = in->x.stride / 4,
+                         .y = y.view,
+                         .n_cols = 1,
+                         .norm = in,
+                         .out = OUT_SWIGLU,
+                         .y_blocks = y.layout});
 }

@@ -17,7 +17,7 @@ struct op {
     struct gpu_view views[GPU_MAX_BUFFERS];
     uint32_t n_views;
     uint32_t reads, writes; /* bit i: view i */
-    uint8_t args[64];
+    uint8_t args[128];      /* what every device takes as push constants */
     uint32_t args_bytes;
 };
 
@@ -81,14 +81,33 @@ void op_rmsnorm(
     struct op_list *list, struct rows y, struct rows x, struct gpu_view g, float eps, bool last);
 /* n_cols: tokens, or 0 for as many as the step has. */
 void op_quantize(struct op_list *list, struct rows_q8 y, struct rows x, uint32_t n_cols);
-/* y[y_first ..] (+)= w x + bias. x as f32 or 8-bit rows, as the matrix' class asks; bias may have a
- * NULL buffer. */
+/* y[y_first ..] (+)= w x + bias; nothing for a matrix without shards. x as f32 or 8-bit rows, as
+ * the matrix' class asks; bias may have a NULL buffer. */
 struct matvec_input {
     struct rows f32;
     struct rows_q8 q8;
 };
 void op_matvec(struct op_list *list, struct rows y, uint32_t y_first, const struct matrix *w,
     const struct matvec_input *x, struct gpu_view bias, bool add, uint32_t n_cols);
+/* The same for the one token of a decode step, with more of a layer in one dispatch. x: f32, normed
+ * by g and quantised by the kernel itself. */
+struct norm_input {
+    struct rows x;
+    struct gpu_view g; /* [x.n] */
+    float eps;
+};
+/* Whether the functions below can be used. */
+bool op_can_norm(const struct op_list *list, const struct matrix *w);
+void op_norm_matvec(
+    struct op_list *list, struct rows y, const struct matrix *w, const struct norm_input *in);
+/* w: the rows of Q, K and V (op_can_qkv). q: the rotated Q; K and V go to the cache. */
+bool op_can_qkv(const struct op_list *list, const struct matrix *w, const struct kv_cache *kv);
+void op_norm_qkv(struct op_list *list, struct rows q, const struct kv_cache *kv,
+    const struct matrix *w, const struct norm_input *in, struct gpu_view rope,
+    struct head_shape shape);
+/* w: quads of gate and up rows by turns. y = silu(gate) * up. */
+void op_norm_swiglu(
+    struct op_list *list, struct rows_q8 y, const struct matrix *w, const struct norm_input *in);
 /* qkv: [Q | K | V] a token; K begins at k_first, V at v_first. */
 void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_t v_first,
     const struct kv_cache *kv, struct gpu_view rope, struct head_shape shape);
@@ -96,7 +115,7 @@ void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_
  * chunks are computed side by side, else by one dispatch after the other. */
 void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
     struct gpu_view partials, struct head_shape shape);
-/* y = silu(gate) * up; x: [gate | up], up begins at up_first. */
+/* y = silu(gate) * up; x: [gate | up], up begins at up_first; or 0: four of each by turns. */
 void op_silu_mul(struct op_list *list, struct rows y, struct rows x, uint32_t up_first);
 /* scores = logits after penalties; then the next token into history, ring and step. */
 void op_sample(struct op_list *list, struct gpu_view logits, struct gpu_view scores,

@@ -12,6 +12,6 @@ void op_silu_mul(struct op_list *list, struct rows y, struct rows x, uint32_t up
     op_bind(op, 2, list->step, true, false);
     op_set_args(op,
         &(struct silu_mul_args){
-            .n = y.n, .x_stride = x.stride, .up_first = up_first, .y_stride = y.stride},
+            .n = y.n, .x_stride = x.stride, .y_stride = y.stride, .up_first = up_first},
         sizeof(struct silu_mul_args));
 }

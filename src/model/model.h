@@ -29,10 +29,12 @@ struct model_params {
 /* Views with a NULL buffer and matrices with no shards: the model does not have them. */
 struct model_layer {
     struct gpu_view attn_norm, ffn_norm; /* [n_embd] */
-    struct matrix q, k, v;               /* [n_head(_kv) * head_dim, n_embd] */
-    struct matrix attn_out;              /* [n_embd, n_head * head_dim] */
-    struct matrix gate, up;              /* [n_ff, n_embd] */
-    struct matrix down;                  /* [n_embd, n_ff] */
+    struct matrix qkv;      /* the rows of Q, K and V, if they have one format; else: */
+    struct matrix q, k, v;  /* [n_head(_kv) * head_dim, n_embd] */
+    struct matrix attn_out; /* [n_embd, n_head * head_dim] */
+    struct matrix gate_up;  /* quads of both by turns, if they have one format; else: */
+    struct matrix gate, up; /* [n_ff, n_embd] */
+    struct matrix down;     /* [n_embd, n_ff] */
     struct gpu_view q_bias, k_bias, v_bias, attn_out_bias, gate_bias, up_bias, down_bias;
 };
 
@@ -48,13 +50,18 @@ struct model_weights {
 /* One tensor an architecture uses: its name in the file (with %u for the layer), its shape, and
  * where in model_weights or model_layer it belongs. */
 enum weight_dim { DIM_ONE, DIM_VOCAB, DIM_EMBD, DIM_Q, DIM_KV, DIM_FF, DIM_ROT_HALF };
-enum weight_kind { WEIGHT_MATRIX, WEIGHT_VECTOR };
+/* WEIGHT_TURNS: a matrix; with another it becomes one in which quads of rows of both take turns,
+ * where the rows of WEIGHT_MATRIX just follow each other. */
+enum weight_kind { WEIGHT_MATRIX, WEIGHT_TURNS, WEIGHT_VECTOR };
 struct weight_rule {
     const char *name;
     enum weight_kind kind;
     enum weight_dim columns, rows; /* the file's dims[0] and dims[1]; rows DIM_ONE for a vector */
     bool per_layer, optional;
     size_t field; /* offsetof */
+    /* Matrices of a layer that become one, if they have one format: offsetof, or 0. A vector with
+     * it prevents that where the file has it. */
+    size_t into;
 };
 
 struct model_progress {

@@ -9,14 +9,18 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One tensor that will be uploaded. */
+enum { MAX_PARTS = 3 };
+
+/* What will be uploaded: a tensor, or several that become one matrix. */
 struct job {
-    const struct gguf_tensor *tensor;
-    const struct weight_rule *rule;
+    const struct gguf_tensor *parts[MAX_PARTS];
+    uint32_t n_parts, layer;
+    const struct weight_rule *rule; /* of the first */
     const struct quant_type *type;
     struct matrix *matrix; /* or NULL: */
     struct gpu_view *vector;
     uint64_t row_bytes; /* in the file */
+    bool by_quads;
 };
 
 struct load {
@@ -69,7 +73,7 @@ static hekla_status check_type(const struct load *l, const struct gguf_tensor *t
 {
     const struct quant_type *type = quant_find(t->type);
     const char *known = quant_file_type_name(t->type);
-    if (type && (rule->kind == WEIGHT_MATRIX || type == &quant_types[QT_f32]))
+    if (type && (rule->kind != WEIGHT_VECTOR || type == &quant_types[QT_f32]))
         return t->n_bytes
                    ? HEKLA_OK
                    : hekla_fail(err, HEKLA_FORMAT,
@@ -100,9 +104,10 @@ static hekla_status add_job(
     struct model_weights *w = &l->m->weights;
     uint8_t *base = rule->per_layer ? (uint8_t *)&w->layers[layer] : (uint8_t *)w;
     struct job *job = &l->jobs[l->n_jobs++];
-    *job = (struct job){.tensor = t, .rule = rule, .type = quant_find(t->type)};
+    *job = (struct job){
+        .parts = {t}, .n_parts = 1, .layer = layer, .rule = rule, .type = quant_find(t->type)};
     job->row_bytes = t->n_bytes / t->dims[1];
-    if (rule->kind == WEIGHT_MATRIX)
+    if (rule->kind != WEIGHT_VECTOR)
         job->matrix = (void *)(base + rule->field);
     else
         job->vector = (void *)(base + rule->field);
@@ -127,13 +132,63 @@ static hekla_status find_tensors(
     return status;
 }
 
+/* Makes one job of those whose rules say `into` for this layer, if their tensors allow it: whole
+ * blocks of 32 rows, one format, no vector. */
+static void merge_jobs(struct load *l, size_t into, uint32_t layer)
+{
+    struct job *found[MAX_PARTS];
+    uint32_t n = 0;
+    for (size_t i = 0; i < l->n_jobs; i++) {
+        struct job *job = &l->jobs[i];
+        if (job->rule->into != into || job->layer != layer || !job->n_parts)
+            continue;
+        if (!job->matrix || n == MAX_PARTS || job->parts[0]->dims[1] % 32)
+            return;
+        found[n++] = job;
+    }
+    if (n < 2)
+        return;
+    bool by_quads = found[0]->rule->kind == WEIGHT_TURNS;
+    for (uint32_t i = 1; i < n; i++) {
+        bool same_rows = found[i]->parts[0]->dims[1] == found[0]->parts[0]->dims[1];
+        if (found[i]->type != found[0]->type || (by_quads && !same_rows))
+            return;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        found[0]->parts[found[0]->n_parts++] = found[i]->parts[0];
+        found[i]->n_parts = 0;
+    }
+    found[0]->by_quads = by_quads;
+    found[0]->matrix = (void *)((uint8_t *)&l->m->weights.layers[layer] + into);
+}
+
+static void merge_all(struct load *l, const struct weight_rule *rules, size_t n_rules)
+{
+    size_t kept = 0;
+    for (size_t r = 0; r < n_rules; r++)
+        for (uint32_t i = 0; rules[r].into && i < l->m->params.n_layer; i++)
+            merge_jobs(l, rules[r].into, i);
+    for (size_t i = 0; i < l->n_jobs; i++)
+        if (l->jobs[i].n_parts)
+            l->jobs[kept++] = l->jobs[i];
+    l->n_jobs = kept;
+}
+
+static uint64_t job_rows(const struct job *job)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < job->n_parts; i++)
+        sum += job->parts[i]->dims[1];
+    return sum;
+}
+
 /* A matrix in as many shards as bindings of the device's size need. */
 static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_error *err)
 {
     struct matrix *x = job->matrix;
-    uint64_t rows = job->tensor->dims[1];
+    uint64_t rows = job_rows(job);
     x->quant = (enum quant)(job->type - quant_types);
-    x->layout = quant_layout_of(job->type, (uint32_t)job->tensor->dims[0]);
+    x->layout = quant_layout_of(job->type, (uint32_t)job->parts[0]->dims[0]);
     x->n_rows = (uint32_t)rows;
     uint64_t quad_bytes = quant_rows_bytes(&x->layout, 4);
     const struct gpu_caps *caps = gpu_device_caps(l->m->dev);
@@ -144,7 +199,7 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
     if (!per_shard || quad_bytes > MODEL_STAGING_BYTES || 4 * job->row_bytes > MODEL_STAGING_BYTES)
         return hekla_fail(err, HEKLA_UNSUPPORTED,
             "%s: four rows of %.*s have %llu bytes, too many for %s", l->file,
-            (int)job->tensor->name.n, job->tensor->name.data, (unsigned long long)quad_bytes,
+            (int)job->parts[0]->name.n, job->parts[0]->name.data, (unsigned long long)quad_bytes,
             gpu_device_name(l->m->dev));
     uint64_t n = (rows + per_shard - 1) / per_shard;
     per_shard = (rows + n - 1) / n;
@@ -180,8 +235,8 @@ static hekla_status refuse_scales(const struct load *l, struct hekla_error *err)
 
 static int compare_jobs(const void *a, const void *b)
 {
-    const struct gguf_tensor *x = ((const struct job *)a)->tensor;
-    const struct gguf_tensor *y = ((const struct job *)b)->tensor;
+    const struct gguf_tensor *x = ((const struct job *)a)->parts[0];
+    const struct gguf_tensor *y = ((const struct job *)b)->parts[0];
     if (x->file != y->file)
         return x->file < y->file ? -1 : 1;
     return x->offset < y->offset ? -1 : x->offset > y->offset;
@@ -190,15 +245,15 @@ static int compare_jobs(const void *a, const void *b)
 /* Reads with pread, not through the mapping: a file that shrinks meanwhile is then an error instead
  * of a signal, and the pages do not count as this program's memory. */
 static hekla_status read_tensor(const struct load *l, const struct gguf_tensor *t, uint64_t offset,
-    uint64_t bytes, struct hekla_error *err)
+    uint64_t bytes, uint8_t *out, struct hekla_error *err)
 {
     const struct gguf_file *f = &l->g->files[t->file];
     if (f->fd < 0) {
-        memcpy(l->rows, f->data + t->offset + offset, bytes);
+        memcpy(out, f->data + t->offset + offset, bytes);
         return HEKLA_OK;
     }
     for (uint64_t done = 0; done < bytes;) {
-        ssize_t n = pread(f->fd, l->rows + done, bytes - done, (off_t)(t->offset + offset + done));
+        ssize_t n = pread(f->fd, out + done, bytes - done, (off_t)(t->offset + offset + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -219,19 +274,54 @@ static hekla_status report(struct load *l, uint64_t bytes, struct hekla_error *e
     return HEKLA_OK;
 }
 
+/* Reads rows first .. first + n of the matrix, as they will lie: by quads, first all of one part.
+ */
+static hekla_status read_rows(const struct load *l, const struct job *job, uint64_t first,
+    uint64_t n, struct hekla_error *err)
+{
+    uint64_t bytes = job->row_bytes;
+    if (job->by_quads) {
+        hekla_status status =
+            read_tensor(l, job->parts[0], first / 2 * bytes, n / 2 * bytes, l->rows, err);
+        return status ? status
+                      : read_tensor(l, job->parts[1], first / 2 * bytes, n / 2 * bytes,
+                            l->rows + n / 2 * bytes, err);
+    }
+    for (uint64_t p = 0, done = 0; done < n; p++) {
+        uint64_t rows = job->parts[p]->dims[1];
+        if (first >= rows) {
+            first -= rows;
+            continue;
+        }
+        uint64_t count = rows - first < n - done ? rows - first : n - done;
+        hekla_status status = read_tensor(
+            l, job->parts[p], first * bytes, count * bytes, l->rows + done * bytes, err);
+        if (status != HEKLA_OK)
+            return status;
+        done += count;
+        first = 0;
+    }
+    return HEKLA_OK;
+}
+
 static hekla_status upload_rows(struct load *l, const struct job *job,
     const struct matrix_shard *shard, uint32_t first, uint32_t n, struct hekla_error *err)
 {
     const struct quant_layout *layout = &job->matrix->layout;
     void *out;
-    hekla_status status = read_tensor(l, job->tensor,
-        (uint64_t)(shard->row_first + first) * job->row_bytes, n * job->row_bytes, err);
+    hekla_status status = read_rows(l, job, shard->row_first + first, n, err);
     if (status == HEKLA_OK)
         status = model_store_map(l->m->store, &shard->view, quant_rows_bytes(layout, first),
             quant_rows_bytes(layout, n), &out, err);
     if (status != HEKLA_OK)
         return status;
-    quant_pack_rows(job->type, layout, l->rows, job->row_bytes, n, out);
+    if (job->by_quads)
+        for (uint32_t q = 0; q < n / 4; q++)
+            quant_pack_rows(job->type, layout,
+                l->rows + (q % 2 * (n / 2) + q / 2 * 4) * job->row_bytes, job->row_bytes, 4,
+                (uint32_t *)out + (size_t)q * layout->quad_u4 * 4);
+    else
+        quant_pack_rows(job->type, layout, l->rows, job->row_bytes, n, out);
     status = model_store_flush(l->m->store, err);
     return status == HEKLA_OK ? report(l, n * job->row_bytes, err) : status;
 }
@@ -257,6 +347,8 @@ static hekla_status upload_matrix(struct load *l, const struct job *job, struct 
     uint64_t quad_bytes = quant_rows_bytes(&job->matrix->layout, 4);
     uint64_t larger = quad_bytes > 4 * job->row_bytes ? quad_bytes : 4 * job->row_bytes;
     uint32_t most = (uint32_t)(MODEL_STAGING_BYTES / larger) * 4;
+    if (most > 8)
+        most -= most % 8; /* quads by turns */
     hekla_status status = HEKLA_OK;
     for (uint32_t i = 0; i < job->matrix->n_shards; i++) {
         const struct matrix_shard *shard = &job->matrix->shards[i];
@@ -290,10 +382,10 @@ static hekla_status upload_floats(struct load *l, const struct gpu_view *view, c
 
 static hekla_status upload_vector(struct load *l, const struct job *job, struct hekla_error *err)
 {
-    hekla_status status = read_tensor(l, job->tensor, 0, job->tensor->n_bytes, err);
+    hekla_status status = read_tensor(l, job->parts[0], 0, job->parts[0]->n_bytes, l->rows, err);
     if (status == HEKLA_OK)
-        status = upload_floats(l, job->vector, (const float *)l->rows, job->tensor->n_bytes, err);
-    return status == HEKLA_OK ? report(l, job->tensor->n_bytes, err) : status;
+        status = upload_floats(l, job->vector, (const float *)l->rows, job->parts[0]->n_bytes, err);
+    return status == HEKLA_OK ? report(l, job->parts[0]->n_bytes, err) : status;
 }
 
 static hekla_status upload_rope(struct load *l, struct hekla_error *err)
@@ -304,7 +396,7 @@ static hekla_status upload_rope(struct load *l, struct hekla_error *err)
     for (size_t i = 0; i < l->n_jobs; i++)
         if (l->jobs[i].vector == &l->m->weights.rope_freqs) {
             hekla_status status =
-                read_tensor(l, l->jobs[i].tensor, 0, l->jobs[i].tensor->n_bytes, err);
+                read_tensor(l, l->jobs[i].parts[0], 0, l->jobs[i].parts[0]->n_bytes, l->rows, err);
             if (status != HEKLA_OK)
                 return status;
             freqs = (float *)l->rows;
@@ -331,11 +423,11 @@ static hekla_status place_all(struct load *l, struct hekla_error *err)
     for (size_t i = 0; i < l->n_jobs && status == HEKLA_OK; i++) {
         if (l->jobs[i].matrix)
             status = place_matrix(l, &l->jobs[i], err);
-        else if (l->jobs[i].tensor->n_bytes > MODEL_STAGING_BYTES)
+        else if (l->jobs[i].parts[0]->n_bytes > MODEL_STAGING_BYTES)
             status = hekla_fail(err, HEKLA_UNSUPPORTED,
                 "%s: tensor %.60s is too large for a vector", l->file, l->jobs[i].rule->name);
         else
-            model_store_reserve(l->m->store, l->jobs[i].tensor->n_bytes, l->jobs[i].vector);
+            model_store_reserve(l->m->store, l->jobs[i].parts[0]->n_bytes, l->jobs[i].vector);
     }
     if (status != HEKLA_OK)
         return status;
@@ -354,6 +446,7 @@ hekla_status model_weights_load(struct model *m, const struct gguf *g, const cha
     if (status == HEKLA_OK)
         status = find_tensors(&l, rules, n_rules, err);
     if (status == HEKLA_OK) {
+        merge_all(&l, rules, n_rules);
         qsort(l.jobs, l.n_jobs, sizeof(*l.jobs), compare_jobs); /* read the file in order, once */
         status = place_all(&l, err);
     }
@@ -385,7 +478,8 @@ void model_weights_free(struct model *m)
     free_matrix(&w->token_embd);
     for (uint32_t i = 0; w->layers && i < m->params.n_layer; i++) {
         struct model_layer *l = &w->layers[i];
-        struct matrix *all[] = {&l->q, &l->k, &l->v, &l->attn_out, &l->gate, &l->up, &l->down};
+        struct matrix *all[] = {
+            &l->qkv, &l->q, &l->k, &l->v, &l->attn_out, &l->gate_up, &l->gate, &l->up, &l->down};
         for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
             free_matrix(all[k]);
     }
@@ -407,7 +501,7 @@ uint64_t model_decode_bytes(const struct model *m)
     for (uint32_t i = 0; i < m->params.n_layer; i++) {
         const struct model_layer *l = &w->layers[i];
         const struct matrix *all[] = {
-            &l->q, &l->k, &l->v, &l->attn_out, &l->gate, &l->up, &l->down};
+            &l->qkv, &l->q, &l->k, &l->v, &l->attn_out, &l->gate_up, &l->gate, &l->up, &l->down};
         for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
             sum += matrix_bytes(all[k]);
     }

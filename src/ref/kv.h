@@ -5,6 +5,8 @@
 #include "args.h"
 #include "base/exact.h"
 
+#include <stdbool.h>
+
 static inline uint32_t ref_k_index(
     uint32_t head, uint32_t pos, uint32_t dim, uint32_t head_dim, uint32_t n_ctx)
 {

@@ -1,8 +1,9 @@
+#include "ref/parts.h"
 #include "ref/ref.h"
 
 #include "base/exact.h"
 
-static void quantize_block(const float *x, uint32_t slots, uint32_t slot, uint32_t *row)
+void ref_quantize_block(const float *x, uint32_t slots, uint32_t slot, uint32_t *row)
 {
     uint32_t most = 0;
     for (int i = 0; i < 32; i++) {
@@ -39,6 +40,6 @@ void ref_quantize(const struct op *op, void *const *b)
     uint32_t n = a->n_cols ? a->n_cols : step->n_tokens;
     for (uint32_t t = 0; t < n; t++)
         for (uint32_t block = 0; block < a->n_blocks; block++)
-            quantize_block(x + (size_t)t * a->x_stride + block * 32, a->steps * a->lanes,
+            ref_quantize_block(x + (size_t)t * a->x_stride + block * 32, a->steps * a->lanes,
                 block % a->steps * a->lanes + block / a->steps, y + (size_t)t * a->y_stride * 4);
 }

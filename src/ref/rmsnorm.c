@@ -1,3 +1,4 @@
+#include "ref/parts.h"
 #include "ref/ref.h"
 
 #include "base/exact.h"
@@ -12,7 +13,7 @@ static float square_block(const float *x, uint32_t n)
     return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
-static void norm_row(const struct rmsnorm_args *a, const float *x, const float *g, float *y)
+void ref_norm_row(const struct rmsnorm_args *a, const float *x, const float *g, float *y)
 {
     float lanes[MAX_LANES] = {0};
     for (uint32_t block = 0; block < a->n_blocks; block++) {
@@ -32,8 +33,8 @@ void ref_rmsnorm(const struct op *op, void *const *b)
     const float *x = b[0];
     float *y = b[2];
     if (a->flags & RMSNORM_LAST)
-        norm_row(a, x + (size_t)(step->n_tokens - 1) * a->x_stride, b[1], y);
+        ref_norm_row(a, x + (size_t)(step->n_tokens - 1) * a->x_stride, b[1], y);
     else
         for (uint32_t t = 0; t < step->n_tokens; t++)
-            norm_row(a, x + (size_t)t * a->x_stride, b[1], y + (size_t)t * a->y_stride);
+            ref_norm_row(a, x + (size_t)t * a->x_stride, b[1], y + (size_t)t * a->y_stride);
 }

@@ -1,6 +1,6 @@
-#include "ref/ref.h"
-
 #include "ref/kv.h"
+#include "ref/parts.h"
+#include "ref/ref.h"
 
 static void rotate(
     const struct rope_kv_args *a, const float *rot, uint32_t pos, uint32_t pair, float v[2])
@@ -32,28 +32,35 @@ static void store(void *cache, uint32_t index, float v, bool f16)
         ((float *)cache)[index] = exact_sanitize(v);
 }
 
+void ref_rope_head(const struct rope_kv_args *a, const float *rot, uint32_t pos, uint32_t head,
+    const float *x, float *q, void *k, void *v, bool f16)
+{
+    bool is_q = head < a->n_head, is_v = head >= a->n_head + a->n_head_kv;
+    uint32_t h = is_q ? head : (head - a->n_head) % a->n_head_kv;
+    float out[MAX_HEAD_DIM];
+    load_head(a, rot, pos, !is_v, x, out);
+    for (uint32_t d = 0; d < a->head_dim; d++)
+        if (is_q)
+            q[h * a->head_dim + d] = exact_sanitize(out[d]);
+        else if (is_v)
+            store(v, ref_v_index(h, pos, d, a->head_dim, a->n_ctx), out[d], f16);
+        else
+            store(k, ref_k_index(h, pos, d, a->head_dim, a->n_ctx), out[d], f16);
+}
+
 void ref_rope_kv(const struct op *op, void *const *b)
 {
     const struct rope_kv_args *a = (const void *)op->args;
     const struct step_args *step = b[4];
-    const float *rot = b[3];
-    bool f16 = op->spec[SPEC_KV_F16];
-    float v[MAX_HEAD_DIM];
     for (uint32_t t = 0; t < step->n_tokens; t++) {
         float *x = (float *)b[0] + (size_t)t * a->stride;
-        uint32_t pos = step->pos + t;
-        for (uint32_t h = 0; h < a->n_head; h++) {
-            load_head(a, rot, pos, true, x + h * a->head_dim, v);
-            for (uint32_t d = 0; d < a->head_dim; d++)
-                x[h * a->head_dim + d] = exact_sanitize(v[d]);
-        }
-        for (uint32_t h = 0; h < a->n_head_kv; h++) {
-            load_head(a, rot, pos, true, x + a->k_first + h * a->head_dim, v);
-            for (uint32_t d = 0; d < a->head_dim; d++)
-                store(b[1], ref_k_index(h, pos, d, a->head_dim, a->n_ctx), v[d], f16);
-            load_head(a, rot, pos, false, x + a->v_first + h * a->head_dim, v);
-            for (uint32_t d = 0; d < a->head_dim; d++)
-                store(b[2], ref_v_index(h, pos, d, a->head_dim, a->n_ctx), v[d], f16);
+        for (uint32_t h = 0; h < a->n_head + 2 * a->n_head_kv; h++) {
+            uint32_t first = h < a->n_head                  ? 0
+                             : h < a->n_head + a->n_head_kv ? a->k_first
+                                                            : a->v_first;
+            uint32_t n = h < a->n_head ? h : (h - a->n_head) % a->n_head_kv;
+            ref_rope_head(a, b[3], step->pos + t, h, x + first + n * a->head_dim, x, b[1], b[2],
+                op->spec[SPEC_KV_F16]);
         }
     }
 }

@@ -67,6 +67,79 @@ static void run_varied(struct test *t, uint32_t n)
     test_run(t);
 }
 
+/* ---- one token: with its own norm, and more than rows made of the sums --------------------------
+ */
+
+static struct norm_input norm_of(struct test *t, uint32_t n, enum fill fill)
+{
+    return (struct norm_input){test_rows(t, 1, n, fill),
+        test_exact_input(t, n, fill == FILL_EXTREME ? fill : FILL_NORMAL), 1e-5f};
+}
+
+static void run_norm(struct test *t, uint32_t n, uint32_t rows, uint32_t shards, enum fill fill)
+{
+    if (n % quant_types[t->quant].block_elements)
+        return;
+    test_begin(t, 1, 0, 100, "norm n=%u rows=%u shards=%u fill=%d", n, rows, shards, (int)fill);
+    struct norm_input in = norm_of(t, n, fill);
+    struct matrix w = test_matrix(t, n, rows, shards);
+    if (!op_can_norm(&t->list, &w))
+        return;
+    op_norm_matvec(&t->list, test_output_rows(t, 1, rows), &w, &in);
+    test_run(t);
+}
+
+static void run_qkv(struct test *t, struct head_shape shape, uint32_t pos, bool f16, enum fill fill)
+{
+    const uint32_t n = 256, n_ctx = 544;
+    uint32_t rows = (shape.n_head + 2 * shape.n_head_kv) * shape.head_dim;
+    test_begin(t, 1, pos, 100, "qkv heads=%u/%u of %u rot=%u pos=%u f16=%d fill=%d", shape.n_head,
+        shape.n_head_kv, shape.head_dim, shape.n_rot, pos, f16, (int)fill);
+    struct norm_input in = norm_of(t, n, fill);
+    struct matrix w = test_matrix(t, n, rows, 1);
+    struct kv_cache kv = test_kv(t, shape, n_ctx, f16, -1);
+    struct gpu_view rope = test_exact_input(t, (ROPE_LOW + n_ctx / ROPE_LOW + 1) * shape.n_rot, 0);
+    if (!op_can_qkv(&t->list, &w, &kv))
+        return;
+    op_norm_qkv(&t->list, test_output_rows(t, 1, rows), &kv, &w, &in, rope, shape);
+    test_run(t);
+}
+
+static void run_swiglu(struct test *t, uint32_t n, uint32_t n_ff, uint32_t shards, enum fill fill)
+{
+    test_begin(t, 1, 0, 100, "swiglu n=%u ff=%u shards=%u fill=%d", n, n_ff, shards, (int)fill);
+    struct norm_input in = norm_of(t, n, fill);
+    struct matrix w = test_matrix(t, n, 2 * n_ff, shards);
+    if (!op_can_norm(&t->list, &w))
+        return;
+    op_norm_swiglu(&t->list, test_output_q8(t, 1, n_ff), &w, &in);
+    test_run(t);
+}
+
+static void run_fused(struct test *t, bool sweep)
+{
+    if (quant_types[t->quant].class != QUANT_CLASS_INT)
+        return;
+    run_norm(t, 1024, 70, 1, FILL_NORMAL);
+    run_qkv(t, (struct head_shape){4, 2, 64, 64}, 300, true, FILL_NORMAL);
+    run_swiglu(t, 256, 96, 1, FILL_NORMAL);
+    if (!sweep)
+        return;
+    static const uint32_t sizes[] = {32, 64, 352, 768, 1056, 2048};
+    for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        run_norm(t, sizes[i], 9 + i, 1, FILL_NORMAL);
+    run_norm(t, 256, 192, 3, FILL_NORMAL);
+    run_swiglu(t, 512, 128, 2, FILL_NORMAL);
+    for (uint32_t fill = 0; fill < FILL_COUNT; fill++) {
+        run_norm(t, 256, 6, 1, (enum fill)fill);
+        run_qkv(t, (struct head_shape){3, 1, 20 + 12 * (fill % 3), 16}, fill * 7, fill & 1,
+            (enum fill)fill);
+        run_swiglu(t, 256, 32, 1, (enum fill)fill);
+    }
+    if (t->slow)
+        run_norm(t, 8192, 1000, 1, FILL_OUTLIERS);
+}
+
 /* Formats differ in how a block is loaded and in its term, no more: where compiling is slow, shapes
  * are swept with the commonest, and the others are run one token and eight at a time. */
 static bool is_swept(const struct test *t)
@@ -93,8 +166,10 @@ static void run_format(struct test *t)
 void selftest_cases_matvec(struct test *t)
 {
     if (!is_swept(t)) {
-        if (!t->other_shapes)
+        if (!t->other_shapes) {
             run_format(t);
+            run_fused(t, false);
+        }
         return;
     }
     static const struct shape shapes[] = {
@@ -127,6 +202,8 @@ void selftest_cases_matvec(struct test *t)
             run(t, shapes[i], (enum fill)(i % FILL_COUNT));
     for (uint32_t fill = 0; fill < 2 * FILL_COUNT; fill++)
         run(t, (struct shape){256, 5, 2, 1, fill & 1, fill >> 1 & 1, 0}, (enum fill)(fill / 2));
+    if (!less || t->quant == QT_q4_0)
+        run_fused(t, t->slow || (!less && t->quant == QT_q4_0));
     if (!less) {
         run_varied(t, 1312); /* 41 blocks: the last lane has one of its two */
         run_varied(t, 2304); /* 72 blocks on 24 lanes */
