@@ -171,14 +171,20 @@ static void build_qkv(const struct model *m, const struct model_layer *l, const 
     const struct arch_scratch *s, struct op_list *list)
 {
     const struct model_params *p = &m->params;
-    if (op_can_qkv(list, &l->qkv, kv)) {
+    const struct matrix *all[] = {&l->qkv, &l->q, &l->k, &l->v};
+    const uint32_t q = (uint32_t)model_dim(p, DIM_Q), qk = q + (uint32_t)model_dim(p, DIM_KV);
+    const uint32_t row[] = {0, 0, q, qk}, first[] = {0, 0, s->k_first, s->v_first};
+    const struct gpu_view none = {0}, bias[] = {none, l->q_bias, l->k_bias, l->v_bias};
+    bool fused = true;
+    for (int i = 0; i < 4; i++)
+        fused &= !all[i]->n_shards || (op_can_qkv(list, all[i], kv) && !bias[i].buffer);
+    if (fused) {
         struct norm_input norm = {s->x, l->attn_norm, p->norm_eps};
-        op_norm_qkv(list, s->qkv, kv, &l->qkv, &norm, m->weights.rope, p->head);
+        for (int i = 0; i < 4; i++)
+            if (all[i]->n_shards)
+                op_norm_qkv(list, s->qkv, kv, all[i], row[i], &norm, m->weights.rope, p->head);
         return;
     }
-    const struct matrix *all[] = {&l->qkv, &l->q, &l->k, &l->v};
-    const struct gpu_view none = {0}, bias[] = {none, l->q_bias, l->k_bias, l->v_bias};
-    const uint32_t first[] = {0, 0, s->k_first, s->v_first};
     op_rmsnorm(list, s->norm, s->x, l->attn_norm, p->norm_eps, false);
     struct matvec_input in = input_for(list, s->norm, s->embd_q8, all, 4, 0);
     for (int i = 0; i < 4; i++)

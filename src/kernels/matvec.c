@@ -83,6 +83,11 @@ static void append_shard(
     const struct matrix *w = c->w;
     struct op *op = op_append(list, choose_variant(list, (int)w->quant), (int)w->quant);
     struct gpu_view bias = c->bias;
+    /* What is not written is not bound: several of these may run side by side. */
+    uint32_t k_first = c->shape.n_head * c->shape.head_dim, end = c->y_first + w->n_rows;
+    uint32_t v_first = k_first + c->shape.n_head_kv * c->shape.head_dim;
+    bool has_q = !c->kv || c->y_first < k_first;
+    bool has_k = c->kv && c->y_first < v_first && end > k_first, has_v = c->kv && end > v_first;
     choose_shape(list, op, c);
     op->groups[0] = choose_groups(list, op, c, shard->n_rows);
     op->groups[1] =
@@ -93,12 +98,12 @@ static void append_shard(
     }
     op_bind(op, 0, shard->view, true, false);
     op_bind(op, 1, c->x, true, false);
-    op_bind(op, 2, c->y, c->flags & MATVEC_ADD, true);
+    op_bind(op, 2, has_q ? c->y : list->step, !has_q || c->flags & MATVEC_ADD, has_q);
     op_bind(op, 3, bias.buffer ? bias : list->step, true, false);
     op_bind(op, 4, list->step, true, false);
     op_bind(op, 5, c->norm ? c->norm->g : list->step, true, false);
-    op_bind(op, 6, c->kv ? c->kv->k : list->step, !c->kv, c->kv);
-    op_bind(op, 7, c->kv ? c->kv->v : list->step, !c->kv, c->kv);
+    op_bind(op, 6, has_k ? c->kv->k : list->step, !has_k, has_k);
+    op_bind(op, 7, has_v ? c->kv->v : list->step, !has_v, has_v);
     op_bind(op, 8, c->kv ? c->rope : list->step, true, false);
     op_set_args(op,
         &(struct matvec_args){
@@ -178,16 +183,19 @@ bool op_can_qkv(const struct op_list *list, const struct matrix *w, const struct
 }
 
 void op_norm_qkv(struct op_list *list, struct rows q, const struct kv_cache *kv,
-    const struct matrix *w, const struct norm_input *in, struct gpu_view rope,
+    const struct matrix *w, uint32_t first, const struct norm_input *in, struct gpu_view rope,
     struct head_shape shape)
 {
+    uint32_t end = (shape.n_head + 2 * shape.n_head_kv) * shape.head_dim;
     assert(op_can_qkv(list, w, kv) && in->x.n == w->layout.n);
-    assert(w->n_rows == (shape.n_head + 2 * shape.n_head_kv) * shape.head_dim);
+    assert(first % shape.head_dim == 0 && first + w->n_rows <= end);
+    (void)end;
     append_all(list, &(struct call){.w = w,
                          .x = in->x.view,
                          .x_stride = in->x.stride / 4,
                          .y = q.view,
                          .y_stride = q.stride,
+                         .y_first = first,
                          .n_cols = 1,
                          .norm = in,
                          .out = OUT_ROPE,

@@ -100,10 +100,10 @@ struct norm_input {
 bool op_can_norm(const struct op_list *list, const struct matrix *w);
 void op_norm_matvec(
     struct op_list *list, struct rows y, const struct matrix *w, const struct norm_input *in);
-/* w: the rows of Q, K and V (op_can_qkv). q: the rotated Q; K and V go to the cache. */
 bool op_can_qkv(const struct op_list *list, const struct matrix *w, const struct kv_cache *kv);
+/* w: rows of Q, K and V from `first` on, whole heads. q: the rotated Q; K and V go to the cache. */
 void op_norm_qkv(struct op_list *list, struct rows q, const struct kv_cache *kv,
-    const struct matrix *w, const struct norm_input *in, struct gpu_view rope,
+    const struct matrix *w, uint32_t first, const struct norm_input *in, struct gpu_view rope,
     struct head_shape shape);
 /* w: quads of gate and up rows by turns. y = silu(gate) * up. */
 void op_norm_swiglu(

@@ -29,12 +29,12 @@ struct model_params {
 /* Views with a NULL buffer and matrices with no shards: the model does not have them. */
 struct model_layer {
     struct gpu_view attn_norm, ffn_norm; /* [n_embd] */
-    struct matrix qkv;      /* the rows of Q, K and V, if they have one format; else: */
-    struct matrix q, k, v;  /* [n_head(_kv) * head_dim, n_embd] */
-    struct matrix attn_out; /* [n_embd, n_head * head_dim] */
-    struct matrix gate_up;  /* quads of both by turns, if they have one format; else: */
-    struct matrix gate, up; /* [n_ff, n_embd] */
-    struct matrix down;     /* [n_embd, n_ff] */
+    struct matrix qkv;                   /* the rows of Q, K and V, or of Q and K, in one; else: */
+    struct matrix q, k, v;               /* [n_head(_kv) * head_dim, n_embd] */
+    struct matrix attn_out;              /* [n_embd, n_head * head_dim] */
+    struct matrix gate_up;               /* quads of both by turns; else: */
+    struct matrix gate, up;              /* [n_ff, n_embd] */
+    struct matrix down;                  /* [n_embd, n_ff] */
     struct gpu_view q_bias, k_bias, v_bias, attn_out_bias, gate_bias, up_bias, down_bias;
 };
 

@@ -132,12 +132,12 @@ static hekla_status find_tensors(
     return status;
 }
 
-/* Makes one job of those whose rules say `into` for this layer, if their tensors allow it: whole
- * blocks of 32 rows, one format, no vector. */
+/* Makes one job of those whose rules say `into` for this layer, from the first on as long as they
+ * have one format and whole blocks of 32 rows; a vector prevents it. */
 static void merge_jobs(struct load *l, size_t into, uint32_t layer)
 {
-    struct job *found[MAX_PARTS];
-    uint32_t n = 0;
+    struct job *found[MAX_PARTS], *first;
+    uint32_t n = 0, same = 1;
     for (size_t i = 0; i < l->n_jobs; i++) {
         struct job *job = &l->jobs[i];
         if (job->rule->into != into || job->layer != layer || !job->n_parts)
@@ -148,18 +148,18 @@ static void merge_jobs(struct load *l, size_t into, uint32_t layer)
     }
     if (n < 2)
         return;
-    bool by_quads = found[0]->rule->kind == WEIGHT_TURNS;
-    for (uint32_t i = 1; i < n; i++) {
-        bool same_rows = found[i]->parts[0]->dims[1] == found[0]->parts[0]->dims[1];
-        if (found[i]->type != found[0]->type || (by_quads && !same_rows))
-            return;
-    }
-    for (uint32_t i = 1; i < n; i++) {
-        found[0]->parts[found[0]->n_parts++] = found[i]->parts[0];
+    first = found[0];
+    while (same < n && found[same]->type == first->type)
+        same++;
+    bool turns = first->rule->kind == WEIGHT_TURNS;
+    if (same < 2 || (turns && found[1]->parts[0]->dims[1] != first->parts[0]->dims[1]))
+        return;
+    for (uint32_t i = 1; i < same; i++) {
+        first->parts[first->n_parts++] = found[i]->parts[0];
         found[i]->n_parts = 0;
     }
-    found[0]->by_quads = by_quads;
-    found[0]->matrix = (void *)((uint8_t *)&l->m->weights.layers[layer] + into);
+    first->by_quads = turns;
+    first->matrix = (void *)((uint8_t *)&l->m->weights.layers[layer] + into);
 }
 
 static void merge_all(struct load *l, const struct weight_rule *rules, size_t n_rules)

@@ -89,19 +89,26 @@ static void run_norm(struct test *t, uint32_t n, uint32_t rows, uint32_t shards,
     test_run(t);
 }
 
-static void run_qkv(struct test *t, struct head_shape shape, uint32_t pos, bool f16, enum fill fill)
+/* parts: Q, K and V in one matrix, or Q and K, then V */
+static void run_qkv(
+    struct test *t, struct head_shape shape, uint32_t parts, uint32_t pos, bool f16, enum fill fill)
 {
     const uint32_t n = 256, n_ctx = 544;
-    uint32_t rows = (shape.n_head + 2 * shape.n_head_kv) * shape.head_dim;
-    test_begin(t, 1, pos, 100, "qkv heads=%u/%u of %u rot=%u pos=%u f16=%d fill=%d", shape.n_head,
-        shape.n_head_kv, shape.head_dim, shape.n_rot, pos, f16, (int)fill);
+    uint32_t qk = (shape.n_head + shape.n_head_kv) * shape.head_dim;
+    uint32_t v = shape.n_head_kv * shape.head_dim;
+    test_begin(t, 1, pos, 100, "qkv heads=%u/%u of %u rot=%u parts=%u pos=%u f16=%d fill=%d",
+        shape.n_head, shape.n_head_kv, shape.head_dim, shape.n_rot, parts, pos, f16, (int)fill);
     struct norm_input in = norm_of(t, n, fill);
-    struct matrix w = test_matrix(t, n, rows, 1);
     struct kv_cache kv = test_kv(t, shape, n_ctx, f16, -1);
     struct gpu_view rope = test_exact_input(t, (ROPE_LOW + n_ctx / ROPE_LOW + 1) * shape.n_rot, 0);
-    if (!op_can_qkv(&t->list, &w, &kv))
-        return;
-    op_norm_qkv(&t->list, test_output_rows(t, 1, rows), &kv, &w, &in, rope, shape);
+    struct rows q = test_output_rows(t, 1, qk + v);
+    /* An op keeps a matrix' views, not its shards, of which there is one array. */
+    struct matrix w = test_matrix(t, n, parts == 1 ? qk + v : qk, 1);
+    op_norm_qkv(&t->list, q, &kv, &w, 0, &in, rope, shape);
+    if (parts == 2) {
+        w = test_matrix(t, n, v, 1);
+        op_norm_qkv(&t->list, q, &kv, &w, qk, &in, rope, shape);
+    }
     test_run(t);
 }
 
@@ -121,7 +128,7 @@ static void run_fused(struct test *t, bool sweep)
     if (quant_types[t->quant].class != QUANT_CLASS_INT)
         return;
     run_norm(t, 1024, 70, 1, FILL_NORMAL);
-    run_qkv(t, (struct head_shape){4, 2, 64, 64}, 300, true, FILL_NORMAL);
+    run_qkv(t, (struct head_shape){4, 2, 64, 64}, 1, 300, true, FILL_NORMAL);
     run_swiglu(t, 256, 96, 1, FILL_NORMAL);
     if (!sweep)
         return;
@@ -132,8 +139,8 @@ static void run_fused(struct test *t, bool sweep)
     run_swiglu(t, 512, 128, 2, FILL_NORMAL);
     for (uint32_t fill = 0; fill < FILL_COUNT; fill++) {
         run_norm(t, 256, 6, 1, (enum fill)fill);
-        run_qkv(t, (struct head_shape){3, 1, 20 + 12 * (fill % 3), 16}, fill * 7, fill & 1,
-            (enum fill)fill);
+        run_qkv(t, (struct head_shape){3, 1, 20 + 12 * (fill % 3), 16}, 1 + fill % 2, fill * 7,
+            fill & 1, (enum fill)fill);
         run_swiglu(t, 256, 32, 1, (enum fill)fill);
     }
     if (t->slow)
