@@ -81,12 +81,25 @@ vec4 sanitize4(uvec4 u)
     return vec4(sanitize(u.x), sanitize(u.y), sanitize(u.z), sanitize(u.w));
 }
 
-/* Exact; infinities and NaN become +-65504. Without a branch: most of a weight's cost is here. */
-float half_to_float(uint h)
+/* 2^-k times a half, exact; infinities and NaN count as +-65504. Without a branch: most of the cost
+ * of a weight is here. */
+float half_to_float(uint h, uint k)
 {
     uint a = min(h & 0x7fffu, 0x7bffu);
-    float normal = from_bits((a << 13) + 0x38000000u), small = mul(float(int(a)), from_bits(0x33800000u));
-    return from_bits(bits(a < 0x400u ? small : normal) | ((h & 0x8000u) << 16));
+    float normal = from_bits((a << 13) + ((112u - k) << 23));
+    float denormal = mul(float(int(a)), from_bits((103u - k) << 23));
+    return from_bits(bits(a < 0x400u ? denormal : normal) | ((h & 0x8000u) << 16));
+}
+
+float half_to_float(uint h)
+{
+    return half_to_float(h, 0u);
+}
+
+/* 6 bits of exponent, 10 of fraction: see quant_read_magnitude. */
+float magnitude(uint m)
+{
+    return from_bits((m << 13) + (103u << 23));
 }
 
 /* Round to nearest even; magnitudes above 65504 saturate. */

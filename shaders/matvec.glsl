@@ -52,8 +52,9 @@ void add_block(inout float acc[RESULTS], uint quad, uint slots, uint slot, uint 
         int sum_lo = int(m.y << 16) >> 16, sum_hi = int(m.y) >> 16;
         for (uint r = 0u; r < ROWS; r++) {
             uint v[8] = w[r].q;
-            int lo = dot4(v[0], p.x, dot4(v[1], p.y, dot4(v[2], p.z, dot4(v[3], p.w, 0))));
-            int hi = dot4(v[4], q.x, dot4(v[5], q.y, dot4(v[6], q.z, dot4(v[7], q.w, 0))));
+            const DOT_SUM zero = DOT_SUM(0);
+            int lo = int(dot4(v[0], p.x, dot4(v[1], p.y, dot4(v[2], p.z, dot4(v[3], p.w, zero)))));
+            int hi = int(dot4(v[4], q.x, dot4(v[5], q.y, dot4(v[6], q.z, dot4(v[7], q.w, zero)))));
             uint i = r * COLS + c;
             acc[i] = add(acc[i], mul(from_bits(m.x), w_term(w[r], lo, hi, sum_lo, sum_hi)));
         }

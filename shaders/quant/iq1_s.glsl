@@ -1,5 +1,5 @@
 /* 32 elements: a word of four codebook indices, 16 bits of upper index bits, scale and sign of
- * delta; per 256: half d. value = d / 8 * (2 scale + 1) * (8 entry + 8 delta) */
+ * delta; per 256: f32 d. value = d / 8 * (2 scale + 1) * (8 entry + 8 delta) */
 #include "quant/grid.glsl"
 
 struct w_block {
@@ -17,7 +17,7 @@ w_block w_load(w_slot p)
         w.q[2u * k + 1u] = w_iq1(e >> 8, p.half_ >> 15);
     }
     w.scale = int(2u * ((p.half_ >> 12) & 7u) + 1u);
-    w.d = mul(half_to_float(p.super[0] & 0xffffu), 0.125);
+    w.d = mul(from_bits(p.super[0]), 0.125);
     return w;
 }
 

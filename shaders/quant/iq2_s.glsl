@@ -1,5 +1,5 @@
 /* 32 elements: a word of four codebook indices, a word of signs, a byte of upper index bits and
- * one of scales (nibbles, one per 16); per 256: half d. value = d / 8 * (2 scale + 1) * entry */
+ * one of scales (nibbles, one per 16); per 256: f32 d. value = d / 8 * (2 scale + 1) * entry */
 #include "quant/grid.glsl"
 
 struct w_block {
@@ -19,7 +19,7 @@ w_block w_load(w_slot p)
     }
     w.scale_lo = int(2u * ((p.half_ >> 8) & 15u) + 1u);
     w.scale_hi = int(2u * (p.half_ >> 12) + 1u);
-    w.d = mul(half_to_float(p.super[0] & 0xffffu), 0.125);
+    w.d = mul(from_bits(p.super[0]), 0.125);
     return w;
 }
 

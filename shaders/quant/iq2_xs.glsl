@@ -1,5 +1,5 @@
 /* 32 elements: two words of two codebook indices (9 bits) with 7 signs each; per 256: a word of
- * half d, two words of scales (nibbles, one per 16). value = d / 8 * (2 scale + 1) * entry */
+ * f32 d, two words of scales (nibbles, one per 16). value = d / 8 * (2 scale + 1) * entry */
 #include "quant/grid.glsl"
 
 struct w_block {
@@ -20,7 +20,7 @@ w_block w_load(w_slot p)
     uint s = ((p.eighth & 4u) == 0u ? p.super[1] : p.super[2]) >> ((p.eighth & 3u) * 8u);
     w.scale_lo = int(2u * (s & 15u) + 1u);
     w.scale_hi = int(2u * ((s >> 4) & 15u) + 1u);
-    w.d = mul(half_to_float(p.super[0] & 0xffffu), 0.125);
+    w.d = mul(from_bits(p.super[0]), 0.125);
     return w;
 }
 

@@ -1,4 +1,4 @@
-/* 32 elements: a word of four codebook indices, a word of signs and scale; per 256: half d.
+/* 32 elements: a word of four codebook indices, a word of signs and scale; per 256: f32 d.
  * value = d / 8 * (2 scale + 1) * entry */
 #include "quant/grid.glsl"
 
@@ -18,7 +18,7 @@ w_block w_load(w_slot p)
         w.q[2u * k + 1u] = w_signed(w_iq2(e >> 8), s >> 4);
     }
     w.scale = int(2u * (p.word[1] >> 28) + 1u);
-    w.d = mul(half_to_float(p.super[0] & 0xffffu), 0.125);
+    w.d = mul(from_bits(p.super[0]), 0.125);
     return w;
 }
 

@@ -1,5 +1,5 @@
 /* 32 elements: two words of four codebook indices, a word of signs, a byte of upper index bits
- * and one of scale; per 256: half d. value = d * (2 scale + 1) * entry */
+ * and one of scale; per 256: f32 d. value = d * (2 scale + 1) * entry */
 #include "quant/grid.glsl"
 
 struct w_block {
@@ -22,7 +22,7 @@ w_block w_load(w_slot p)
         w.q[i] = w_signed(four(v, p.half_ >> i), (p.word[2] >> (4u * i)) & 15u);
     }
     w.scale = int(2u * (p.half_ >> 8) + 1u);
-    w.d = half_to_float(p.super[0] & 0xffffu);
+    w.d = from_bits(p.super[0]);
     return w;
 }
 

@@ -1,4 +1,4 @@
-/* 32 elements: two words of four codebook indices, a word of signs and scale; per 256: half d.
+/* 32 elements: two words of four codebook indices, a word of signs and scale; per 256: f32 d.
  * value = d / 4 * (2 scale + 1) * entry */
 #include "quant/grid.glsl"
 
@@ -25,7 +25,7 @@ w_block w_load(w_slot p)
         w.q[2u * k + 1u] = w_signed(four(i >> 8), s >> 4);
     }
     w.scale = int(2u * (p.word[2] >> 28) + 1u);
-    w.d = mul(half_to_float(p.super[0] & 0xffffu), 0.25);
+    w.d = mul(from_bits(p.super[0]), 0.25);
     return w;
 }
 

@@ -1,5 +1,5 @@
 /* 32 elements: two words of bit pairs, two bytes of scale (low nibble) and minimum (one per 16);
- * per 256: halves d and dmin. value = d * scale * q - dmin * minimum */
+ * per 256: f32 d and dmin. value = d * scale * q - dmin * minimum */
 #include "quant/bits.glsl"
 
 struct w_block {
@@ -15,8 +15,8 @@ w_block w_load(w_slot p)
     w_pairs(p.word[0], p.word[1], 0u, w.q);
     w.scale_lo = int(p.half_ & 255u);
     w.scale_hi = int(p.half_ >> 8);
-    w.d = half_to_float(p.super[0] & 0xffffu);
-    w.dmin = half_to_float(p.super[0] >> 16);
+    w.d = from_bits(p.super[0]);
+    w.dmin = from_bits(p.super[1]);
     return w;
 }
 

@@ -1,5 +1,5 @@
 /* 32 elements: two words of low bit pairs, a word of high bits, two signed byte scales (one per
- * 16); per 256: half d. value = d * scale * (q - 4) */
+ * 16); per 256: f32 d. value = d * scale * (q - 4) */
 #include "quant/bits.glsl"
 
 struct w_block {
@@ -16,7 +16,7 @@ w_block w_load(w_slot p)
     w_bits(p.word[2], 2u, w.q);
     w.scale_lo = byte_of(p.half_, 0u);
     w.scale_hi = byte_of(p.half_, 1u);
-    w.d = half_to_float(p.super[0] & 0xffffu);
+    w.d = from_bits(p.super[0]);
     return w;
 }
 

@@ -1,6 +1,4 @@
-/* 32 elements: a plane of nibbles (value + 8), a half scale. */
-#include "quant/nibbles.glsl"
-
+/* 32 elements: a plane of signed nibbles, a half scale. value = d / 16 * 16 nibble */
 struct w_block {
     uint q[8];
     float d;
@@ -9,12 +7,14 @@ struct w_block {
 w_block w_load(w_slot p)
 {
     w_block w;
-    w_nibbles(p.u4[0], w.q);
-    w.d = half_to_float(p.half_);
+    uvec4 lo = (p.u4[0] << 4) & 0xf0f0f0f0u, hi = p.u4[0] & 0xf0f0f0f0u;
+    w.q[0] = lo.x; w.q[1] = lo.y; w.q[2] = lo.z; w.q[3] = lo.w;
+    w.q[4] = hi.x; w.q[5] = hi.y; w.q[6] = hi.z; w.q[7] = hi.w;
+    w.d = half_to_float(p.half_, 4u);
     return w;
 }
 
 float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
 {
-    return mul(w.d, float(lo + hi - 8 * (sum_lo + sum_hi)));
+    return mul(w.d, float(lo + hi));
 }

@@ -1,28 +1,27 @@
-/* 32 elements: a plane of low nibbles, two words of high bit pairs, two signed byte scales (one per
- * 16); per 256: half d. value = d * scale * (q - 32) */
-#include "quant/nibbles.glsl"
-#include "quant/bits.glsl"
-
+/* 32 elements: a plane of low nibbles, two words of high bit pairs (signed), two signed byte scales
+ * (one per 16); per 256: f32 d / 4. value = d / 4 * scale * 4 q */
 struct w_block {
     uint q[8];
     float d;
-    int scale_lo, scale_hi;
+    float scale_lo, scale_hi;
 };
 
 w_block w_load(w_slot p)
 {
     w_block w;
-    w_nibbles(p.u4[0], w.q);
-    w_pairs(p.word[0], p.word[1], 4u, w.q);
-    w.scale_lo = byte_of(p.half_, 0u);
-    w.scale_hi = byte_of(p.half_, 1u);
-    w.d = half_to_float(p.super[0] & 0xffffu);
+    uvec4 lo = (p.u4[0] << 2) & 0x3c3c3c3cu, hi = (p.u4[0] >> 2) & 0x3c3c3c3cu;
+    for (uint i = 0u; i < 4u; i++) {
+        w.q[i] = lo[i] | ((p.word[0] << (6u - 2u * i)) & 0xc0c0c0c0u);
+        w.q[4u + i] = hi[i] | ((p.word[1] << (6u - 2u * i)) & 0xc0c0c0c0u);
+    }
+    w.scale_lo = float(byte_of(p.half_, 0u));
+    w.scale_hi = float(byte_of(p.half_, 1u));
+    w.d = from_bits(p.super[0]);
     return w;
 }
 
 float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
 {
-    /* At most 2 * 128 * 16 * 32 * 127 < 2^24: exact in a float. */
-    return mul(w.d,
-               float(w.scale_lo * (lo - 32 * sum_lo) + w.scale_hi * (hi - 32 * sum_hi)));
+    /* Four times a number below 2^24: floats are exact, and faster than integers on some GPUs. */
+    return mul(w.d, add(mul(w.scale_lo, float(lo)), mul(w.scale_hi, float(hi))));
 }

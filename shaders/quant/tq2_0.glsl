@@ -1,4 +1,4 @@
-/* 32 elements: two words of bit pairs; per 256: half d. value = d * (q - 1) */
+/* 32 elements: two words of bit pairs; per 256: f32 d. value = d * (q - 1) */
 #include "quant/bits.glsl"
 
 struct w_block {
@@ -11,7 +11,7 @@ w_block w_load(w_slot p)
     w_block w;
     w.q = uint[8](0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u);
     w_pairs(p.word[0], p.word[1], 0u, w.q);
-    w.d = half_to_float(p.super[0] & 0xffffu);
+    w.d = from_bits(p.super[0]);
     return w;
 }
 

@@ -15,7 +15,7 @@ void quant_iq1_s_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_s
     const uint8_t *block = row + (size_t)(b / 8) * 50;
     out->word[0] = quant_read32(block + 2 + b % 8 * 4);
     out->half = quant_read16(block + 34 + b % 8 * 2);
-    out->super[0] = quant_read16(block);
+    out->super[0] = quant_read_half(block);
 }
 
 void quant_iq1_s_load(const struct quant_slot *slot, struct quant_block *out)
@@ -25,7 +25,7 @@ void quant_iq1_s_load(const struct quant_slot *slot, struct quant_block *out)
         quant_values_iq1(quant_entry(quant_grid_iq1, index), slot->half >> 15, out->q + 8 * k);
     }
     out->scale[0] = (int32_t)(2 * (slot->half >> 12 & 7) + 1);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff) * 0.125f;
+    out->d = exact_from_bits(slot->super[0]) * 0.125f;
 }
 
 float quant_iq1_s_term(

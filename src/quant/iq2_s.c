@@ -16,7 +16,7 @@ void quant_iq2_s_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_s
     out->word[0] = quant_read32(block + 2 + 4 * j);
     out->word[1] = quant_read32(block + 34 + 4 * j);
     out->half = block[66 + j] | (uint32_t)block[74 + j] << 8;
-    out->super[0] = quant_read16(block);
+    out->super[0] = quant_read_half(block);
 }
 
 void quant_iq2_s_load(const struct quant_slot *slot, struct quant_block *out)
@@ -28,7 +28,7 @@ void quant_iq2_s_load(const struct quant_slot *slot, struct quant_block *out)
     }
     out->scale[0] = (int32_t)(2 * (slot->half >> 8 & 15) + 1);
     out->scale[1] = (int32_t)(2 * (slot->half >> 12) + 1);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff) * 0.125f;
+    out->d = exact_from_bits(slot->super[0]) * 0.125f;
 }
 
 float quant_iq2_s_term(

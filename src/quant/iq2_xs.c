@@ -13,7 +13,7 @@ void quant_iq2_xs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_
     const uint8_t *block = row + (size_t)(b / 8) * 74;
     out->word[0] = quant_read32(block + 2 + b % 8 * 8);
     out->word[1] = quant_read32(block + 6 + b % 8 * 8);
-    out->super[0] = quant_read16(block);
+    out->super[0] = quant_read_half(block);
     out->super[1] = quant_read32(block + 66);
     out->super[2] = quant_read32(block + 70);
 }
@@ -28,7 +28,7 @@ void quant_iq2_xs_load(const struct quant_slot *slot, struct quant_block *out)
     uint32_t s = slot->super[1 + slot->eighth / 4] >> slot->eighth % 4 * 8;
     out->scale[0] = (int32_t)(2 * (s & 15) + 1);
     out->scale[1] = (int32_t)(2 * (s >> 4 & 15) + 1);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff) * 0.125f;
+    out->d = exact_from_bits(slot->super[0]) * 0.125f;
 }
 
 float quant_iq2_xs_term(

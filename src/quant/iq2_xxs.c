@@ -14,7 +14,7 @@ void quant_iq2_xxs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant
     const uint8_t *block = row + (size_t)(b / 8) * 66;
     out->word[0] = quant_read32(block + 2 + b % 8 * 8);
     out->word[1] = quant_read32(block + 6 + b % 8 * 8);
-    out->super[0] = quant_read16(block);
+    out->super[0] = quant_read_half(block);
 }
 
 void quant_iq2_xxs_load(const struct quant_slot *slot, struct quant_block *out)
@@ -23,7 +23,7 @@ void quant_iq2_xxs_load(const struct quant_slot *slot, struct quant_block *out)
         quant_values_iq2(quant_entry(quant_grid_iq2_xxs, slot->word[0] >> 8 * k & 255),
             quant_signs(slot->word[1] >> 7 * k & 127), out->q + 8 * k);
     out->scale[0] = (int32_t)(2 * (slot->word[1] >> 28) + 1);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff) * 0.125f;
+    out->d = exact_from_bits(slot->super[0]) * 0.125f;
 }
 
 float quant_iq2_xxs_term(

@@ -17,7 +17,7 @@ void quant_iq3_s_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_s
     out->word[1] = quant_read32(block + 6 + 8 * j);
     out->word[2] = quant_read32(block + 74 + 4 * j);
     out->half = block[66 + j] | (block[106 + j / 2] >> j % 2 * 4 & 15u) << 8;
-    out->super[0] = quant_read16(block);
+    out->super[0] = quant_read_half(block);
 }
 
 void quant_iq3_s_load(const struct quant_slot *slot, struct quant_block *out)
@@ -29,7 +29,7 @@ void quant_iq3_s_load(const struct quant_slot *slot, struct quant_block *out)
         out->q[i] = slot->word[2] >> i & 1 ? (int8_t)-v : v;
     }
     out->scale[0] = (int32_t)(2 * (slot->half >> 8) + 1);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff);
+    out->d = exact_from_bits(slot->super[0]);
 }
 
 float quant_iq3_s_term(

@@ -14,7 +14,7 @@ void quant_iq3_xxs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant
     out->word[0] = quant_read32(block + 2 + b % 8 * 8);
     out->word[1] = quant_read32(block + 6 + b % 8 * 8);
     out->word[2] = quant_read32(block + 66 + b % 8 * 4);
-    out->super[0] = quant_read16(block);
+    out->super[0] = quant_read_half(block);
 }
 
 void quant_iq3_xxs_load(const struct quant_slot *slot, struct quant_block *out)
@@ -27,7 +27,7 @@ void quant_iq3_xxs_load(const struct quant_slot *slot, struct quant_block *out)
         out->q[i] = signs >> i % 8 & 1 ? (int8_t)-v : v;
     }
     out->scale[0] = (int32_t)(2 * (slot->word[2] >> 28) + 1);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff) * 0.25f;
+    out->d = exact_from_bits(slot->super[0]) * 0.25f;
 }
 
 float quant_iq3_xxs_term(

@@ -18,7 +18,8 @@ void quant_q2_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
         value[i] = q[i] >> b % 4 * 2 & 3;
     quant_pack_pairs(value, 0, out->word);
     out->half = quant_read16(block + b % 8 * 2);
-    out->super[0] = quant_read32(block + 80);
+    out->super[0] = quant_read_half(block + 80);
+    out->super[1] = quant_read_half(block + 82);
 }
 
 void quant_q2_k_load(const struct quant_slot *slot, struct quant_block *out)
@@ -27,8 +28,8 @@ void quant_q2_k_load(const struct quant_slot *slot, struct quant_block *out)
     quant_unpack_pairs(slot->word, 0, out->q);
     out->scale[0] = (int32_t)(slot->half & 255); /* with the minimum */
     out->scale[1] = (int32_t)(slot->half >> 8);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff);
-    out->dmin = exact_half_to_float(slot->super[0] >> 16);
+    out->d = exact_from_bits(slot->super[0]);
+    out->dmin = exact_from_bits(slot->super[1]);
 }
 
 float quant_q2_k_term(

@@ -29,7 +29,7 @@ void quant_q3_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     out->word[2] = quant_pack_bits(value, 2);
     out->half =
         (signed_scale(scales, b % 8 * 2) & 255) | (signed_scale(scales, b % 8 * 2 + 1) & 255) << 8;
-    out->super[0] = quant_read16(block + 108);
+    out->super[0] = quant_read_half(block + 108);
 }
 
 void quant_q3_k_load(const struct quant_slot *slot, struct quant_block *out)
@@ -39,7 +39,7 @@ void quant_q3_k_load(const struct quant_slot *slot, struct quant_block *out)
     quant_unpack_bits(slot->word[2], 2, out->q);
     out->scale[0] = (int8_t)(slot->half & 255);
     out->scale[1] = (int8_t)(slot->half >> 8);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff);
+    out->d = exact_from_bits(slot->super[0]);
 }
 
 float quant_q3_k_term(

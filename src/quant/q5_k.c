@@ -13,6 +13,7 @@ void quant_q5_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     (void)n;
     const uint8_t *block = row + (size_t)(b / 8) * 176;
     uint32_t j = b % 8, scale, minimum;
+    int32_t sign_d, sign_m;
     const uint8_t *high = block + 16, *low = block + 48 + j / 2 * 32;
     uint8_t value[32];
     for (int i = 0; i < 32; i++)
@@ -20,18 +21,22 @@ void quant_q5_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     quant_pack_nibbles(value, out->u4[0]);
     out->word[0] = quant_pack_bits(value, 4);
     quant_scale_min(block + 4, j, &scale, &minimum);
-    out->half = scale | minimum << 8;
-    out->super[0] = quant_read32(block);
+    /* The signs of d and dmin go to their factors. */
+    uint32_t d = quant_read_magnitude(block, &sign_d),
+             dmin = quant_read_magnitude(block + 2, &sign_m);
+    out->half = ((uint32_t)((int32_t)scale * sign_d) & 255) |
+                ((uint32_t)((int32_t)minimum * sign_m) & 255) << 8;
+    out->super[0] = d | dmin << 16;
 }
 
 void quant_q5_k_load(const struct quant_slot *slot, struct quant_block *out)
 {
     quant_unpack_nibbles(slot->u4[0], out->q);
     quant_unpack_bits(slot->word[0], 4, out->q);
-    out->scale[0] = (int32_t)(slot->half & 255);
-    out->scale[1] = (int32_t)(slot->half >> 8);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff);
-    out->dmin = exact_half_to_float(slot->super[0] >> 16);
+    out->scale[0] = (int8_t)(slot->half & 255);
+    out->scale[1] = (int8_t)(slot->half >> 8);
+    out->d = exact_from_bits(quant_magnitude_bits(slot->super[0] & 0xffff));
+    out->dmin = exact_from_bits(quant_magnitude_bits(slot->super[0] >> 16));
 }
 
 float quant_q5_k_term(

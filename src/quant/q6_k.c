@@ -2,6 +2,8 @@
  * Q6_K: 256 weights = 128 bytes of low nibbles, 64 bytes of high bit pairs, 16 signed byte scales,
  * half d; w = d * scale * (q - 32), a scale for each 16. Of each 128 weights, 64 bytes hold the low
  * nibbles (0..63 low, 64..127 high) and 32 bytes the bit pairs (weight i in byte i % 32).
+ *
+ * Stored with the upper bit of q inverted: as the upper bits of a byte, that is 4 (q - 32).
  */
 #include "quant/quant.h"
 
@@ -17,25 +19,29 @@ void quant_q6_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     for (uint32_t i = 0; i < 32; i++) {
         value[i] = j / 2 ? low[i] >> 4 : low[i] & 15;
         value[i] |= (uint8_t)((high[i] >> 2 * j & 3) << 4);
+        value[i] ^= 32;
     }
     quant_pack_nibbles(value, out->u4[0]);
     quant_pack_pairs(value, 4, out->word);
     out->half = quant_read16(block + 192 + b % 8 * 2);
-    out->super[0] = quant_read16(block + 208);
+    out->super[0] = exact_bits(exact_from_bits(quant_read_half(block + 208)) * 0.25f);
 }
 
 void quant_q6_k_load(const struct quant_slot *slot, struct quant_block *out)
 {
     quant_unpack_nibbles(slot->u4[0], out->q);
     quant_unpack_pairs(slot->word, 4, out->q);
+    for (int i = 0; i < 32; i++)
+        out->q[i] = (int8_t)(out->q[i] << 2);
     out->scale[0] = (int8_t)(slot->half & 255);
     out->scale[1] = (int8_t)(slot->half >> 8);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff);
+    out->d = exact_from_bits(slot->super[0]);
 }
 
 float quant_q6_k_term(
     const struct quant_block *b, int32_t lo, int32_t hi, int32_t sum_lo, int32_t sum_hi)
 {
-    /* At most 2 * 128 * 16 * 32 * 127 < 2^24: exact in a float. */
-    return b->d * (float)(b->scale[0] * (lo - 32 * sum_lo) + b->scale[1] * (hi - 32 * sum_hi));
+    (void)sum_lo, (void)sum_hi;
+    /* Four times a number below 2^24: exact in a float. */
+    return b->d * (float)(b->scale[0] * lo + b->scale[1] * hi);
 }

@@ -1,5 +1,7 @@
 #include "quant/quant.h"
 
+#include "base/exact.h"
+
 #include <string.h>
 
 const struct quant_type quant_types[QT_COUNT] = {
@@ -142,6 +144,18 @@ float quant_element(const struct quant_type *type, const struct quant_layout *la
         return b.f[i];
     /* An element is the value of a block whose activation is 1 there and 0 elsewhere. */
     return i < 16 ? type->term(&b, b.q[i], 0, 1, 0) : type->term(&b, 0, b.q[i], 0, 1);
+}
+
+uint32_t quant_read_half(const uint8_t *p)
+{
+    return exact_bits(exact_half_to_float(quant_read16(p)));
+}
+
+uint32_t quant_read_magnitude(const uint8_t *p, int32_t *sign)
+{
+    float d = exact_half_to_float(quant_read16(p));
+    *sign = d > 0 ? 1 : d < 0 ? -1 : 0;
+    return d == 0.0f ? 0 : ((exact_bits(d) & 0x7fffffffu) - (UINT32_C(103) << 23)) >> 13;
 }
 
 void quant_pack_nibbles(const uint8_t value[32], uint32_t out[4])

@@ -123,6 +123,15 @@ static inline uint32_t quant_read32(const uint8_t *p)
 {
     return quant_read16(p) | quant_read16(p + 2) << 16;
 }
+/* A half as the bits of an f32. */
+uint32_t quant_read_half(const uint8_t *p);
+/* A half's magnitude in 16 bits without a special case: 6 bits of exponent, 10 of fraction. *sign:
+ * -1, 0 or 1. */
+uint32_t quant_read_magnitude(const uint8_t *p, int32_t *sign);
+static inline uint32_t quant_magnitude_bits(uint32_t m)
+{
+    return (m << 13) + (UINT32_C(103) << 23);
+}
 /* The low 4 bits of 32 values -> 16 bytes: low nibbles 0..15, high nibbles 16..31; and back. */
 void quant_pack_nibbles(const uint8_t value[32], uint32_t out[4]);
 void quant_unpack_nibbles(const uint32_t in[4], int8_t value[32]);

@@ -30,7 +30,7 @@ void quant_tq1_0_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_s
             value[i] = digit(block[48 + e % 4], (e - 240) / 4);
     }
     quant_pack_pairs(value, 0, out->word);
-    out->super[0] = quant_read16(block + 52);
+    out->super[0] = quant_read_half(block + 52);
 }
 
 void quant_tq1_0_load(const struct quant_slot *slot, struct quant_block *out)

@@ -16,14 +16,14 @@ void quant_tq2_0_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_s
     for (uint32_t i = 0; i < 32; i++)
         value[i] = q[i] >> b % 4 * 2 & 3;
     quant_pack_pairs(value, 0, out->word);
-    out->super[0] = quant_read16(block + 64);
+    out->super[0] = quant_read_half(block + 64);
 }
 
 void quant_tq2_0_load(const struct quant_slot *slot, struct quant_block *out)
 {
     memset(out->q, 0, sizeof(out->q));
     quant_unpack_pairs(slot->word, 0, out->q);
-    out->d = exact_half_to_float(slot->super[0] & 0xffff);
+    out->d = exact_from_bits(slot->super[0]);
 }
 
 float quant_tq2_0_term(
