@@ -77,6 +77,7 @@ struct gpu_pipeline_info {
     uint32_t n_buffers;   /* storage buffers, bindings 0 .. n - 1 */
     const uint32_t *spec; /* constants with ids 0 .. n_spec - 1 */
     uint32_t n_spec;
+    uint32_t size_x; /* of a workgroup: full subgroups where it is a multiple of caps->subgroup */
 };
 
 hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *out,

@@ -7,6 +7,12 @@ hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *ou
 {
     VkSpecializationMapEntry entries[16];
     VkShaderModule module = VK_NULL_HANDLE;
+    const struct gpu_caps *caps = &dev->caps;
+    bool choice = gpu_subgroup_required(caps);
+    bool full = choice && info->size_x % caps->subgroup == 0;
+    VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT size = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT,
+        .requiredSubgroupSize = (uint32_t)caps->subgroup};
     assert(info->n_spec <= 16 && info->n_buffers <= GPU_MAX_BUFFERS);
     *out = (struct gpu_pipeline){.n_buffers = info->n_buffers};
     for (uint32_t i = 0; i < info->n_spec; i++)
@@ -23,6 +29,9 @@ hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *ou
             .stage =
                 {
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                    .pNext = choice ? &size : NULL,
+                    .flags =
+                        full ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT : 0,
                     .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                     .module = module,
                     .pName = "main",

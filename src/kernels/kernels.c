@@ -11,6 +11,8 @@
     }
 #define KERNEL_NEED_0 true
 #define KERNEL_NEED_NEED_INT_DOT (caps->int_dot != 0)
+#define KERNEL_NEED_NEED_SUBGROUP (caps->subgroup != 0)
+#define KERNEL_NEED_NEED_COOPMAT (caps->coopmat != 0)
 #include "kernels/kernels.def"
 #undef KERNEL
 

@@ -62,7 +62,8 @@ static hekla_status create(
             .bytes = spirv->bytes,
             .n_buffers = kernel_rows[op->kernel].n_buffers,
             .spec = op->spec,
-            .n_spec = SPEC_COUNT},
+            .n_spec = SPEC_COUNT,
+            .size_x = op->spec[SPEC_SIZE_X]},
         err);
     if (status != HEKLA_OK) {
         free(e);
