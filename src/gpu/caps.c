@@ -73,7 +73,7 @@ void gpu_caps_settle(struct gpu_caps *caps)
         caps->coopmat = 0;
     if (!caps->coopmat)
         caps->coopmat_m = caps->coopmat_n = caps->coopmat_k = 0;
-    if (gpu_subgroup_required(caps))
+    if (gpu_subgroup_choice(caps))
         caps->max_invocations =
             min_u64(caps->max_invocations, caps->subgroup * caps->max_subgroups);
 }
@@ -137,6 +137,8 @@ hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct h
                 "capabilities \"%.80s\": %.*s is %llu on this device and can only be lowered", text,
                 (int)n, p, (unsigned long long)*field);
         *field = value;
+        if (field == &caps->subgroup)
+            caps->subgroup_forced = value != 0;
         p = *end ? end + 1 : end;
     }
     gpu_caps_settle(caps);

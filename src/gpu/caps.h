@@ -3,12 +3,13 @@
 #ifndef GPU_CAPS_H
 #define GPU_CAPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* field, meaning. */
 #define GPU_CAPS_LIST(X)                                                                           \
     X(int_dot, "packed 4x8-bit integer dot product: 1 available, 2 accelerated")                   \
-    X(subgroup, "subgroup size of every pipeline, with shuffles in compute; 0: none to rely on")   \
+    X(subgroup, "subgroup size of kernels that need one, with shuffles; 0: none to rely on")       \
     X(coopmat, "cooperative matrices of int8 that add up in int32: 1 available")                   \
     X(row_threads, "1: one invocation a row is fastest (processors that are not GPUs)")            \
     X(max_invocations, "invocations of a workgroup")                                               \
@@ -24,7 +25,8 @@ struct gpu_caps {
 #undef X
     /* Sizes that `subgroup` may be set to; equal where the device has but one. */
     uint32_t subgroup_min, subgroup_max;
-    uint32_t max_subgroups;                   /* of a workgroup, where the size is a choice */
+    bool subgroup_forced;   /* by an override: all pipelines get it, needed or not */
+    uint32_t max_subgroups; /* of a workgroup, where the size is a choice */
     uint32_t coopmat_m, coopmat_n, coopmat_k; /* a shape that the driver lists, or 0 */
 };
 

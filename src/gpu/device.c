@@ -19,6 +19,10 @@ static hekla_status find_queue(struct gpu_device *dev, struct hekla_error *err)
 static hekla_status create_logical_device(struct gpu_device *dev, struct hekla_error *err)
 {
     struct gpu_features f;
+    if (dev->caps.statistics &&
+        !gpu_has_extension(dev->physical, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME))
+        return hekla_fail(
+            err, HEKLA_ARGUMENT, "the driver of %s has no statistics of pipelines", dev->name);
     gpu_features_choose(&dev->caps, &f);
     dev->has_budget = gpu_has_extension(dev->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (dev->has_budget)

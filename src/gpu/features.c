@@ -55,7 +55,7 @@ void gpu_subgroup_query(VkPhysicalDevice physical, struct gpu_caps *out)
     out->subgroup = usable && size >= 4 ? size : 0;
 }
 
-bool gpu_subgroup_required(const struct gpu_caps *caps)
+bool gpu_subgroup_choice(const struct gpu_caps *caps)
 {
     return caps->subgroup && caps->subgroup_min < caps->subgroup_max;
 }
@@ -172,7 +172,7 @@ void gpu_features_choose(const struct gpu_caps *caps, struct gpu_features *out)
     add_feature(out, NULL, &out->timeline);
     if (caps->int_dot)
         add_feature(out, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME, &out->dot);
-    if (gpu_subgroup_required(caps))
+    if (gpu_subgroup_choice(caps))
         add_feature(out, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, &out->sizes);
     if (caps->statistics)
         add_feature(out, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, &out->statistics);

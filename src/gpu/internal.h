@@ -62,8 +62,9 @@ void gpu_caps_settle(struct gpu_caps *caps);
 bool gpu_has_extension(VkPhysicalDevice physical, const char *name);
 /* features.c: optional features that kernels can have a need for. */
 void gpu_subgroup_query(VkPhysicalDevice physical, struct gpu_caps *out);
-/* True where pipelines get the size caps->subgroup: the device has several, and one was chosen. */
-bool gpu_subgroup_required(const struct gpu_caps *caps);
+/* True where pipelines can be told to have the size caps->subgroup: the device has several. The
+ * others keep the driver's choice, which knows how many registers a kernel needs. */
+bool gpu_subgroup_choice(const struct gpu_caps *caps);
 void gpu_coopmat_query(VkInstance instance, VkPhysicalDevice physical, struct gpu_caps *out);
 struct gpu_matrix_shape {
     bool s8; /* int8 that add up in int32, else fp16 in fp32 */
@@ -91,6 +92,9 @@ struct gpu_features {
     VkPhysicalDeviceShaderFloat16Int8Features int8;
 };
 void gpu_features_choose(const struct gpu_caps *caps, struct gpu_features *out);
+/* pipeline.c */
+hekla_status gpu_pipeline_compile(struct gpu_device *dev, struct gpu_pipeline *out,
+    const struct gpu_pipeline_info *info, VkPipelineCreateFlags flags, struct hekla_error *err);
 /* memory.c */
 uint32_t gpu_largest_local_heap(const VkPhysicalDeviceMemoryProperties *m);
 /* Bytes of host memory that can still be used. */

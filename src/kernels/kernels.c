@@ -16,9 +16,14 @@
 #include "kernels/kernels.def"
 #undef KERNEL
 
+#define SUBGROUP_0 false
+#define SUBGROUP_NEED_INT_DOT false
+#define SUBGROUP_NEED_SUBGROUP true
+#define SUBGROUP_NEED_COOPMAT true
 const struct kernel_row kernel_rows[K_COUNT] = {
 #define KERNEL(name, axis, need, n, base)                                                          \
-    {#name, KERNEL_AXIS_##axis, K_##base, n, sizeof(struct base##_args), available_##name},
+    {#name, KERNEL_AXIS_##axis, K_##base, n, SUBGROUP_##need, sizeof(struct base##_args),          \
+        available_##name},
 #include "kernels/kernels.def"
 #undef KERNEL
 };
