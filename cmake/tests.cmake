@@ -1,5 +1,5 @@
 # tests/unit/test_<x>.c     one program each, no device needed   ctest: unit.<x>
-# tests/kernels/*.c         together kernel_tests                ctest: kernels
+# tests/kernels/*.c         together kernel_tests                ctest: kernels, kernels.masks
 # tests/model/test_<x>.c    one program each                     ctest: model.<x>
 # tests/fuzz/fuzz_<x>.c     libFuzzer targets, with HEKLA_FUZZ
 # A test that exits with 77 was skipped and says why.
@@ -50,6 +50,8 @@ endforeach()
 file(GLOB files CONFIGURE_DEPENDS tests/kernels/*.c)
 if(files)
     hekla_test(kernel_tests kernels ${files})
+    add_test(NAME kernels.masks COMMAND kernel_tests --masks)
+    set_tests_properties(kernels.masks PROPERTIES SKIP_RETURN_CODE 77)
 endif()
 
 # Shows that the validation layers would report a hazard

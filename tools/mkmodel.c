@@ -3,11 +3,10 @@
  * try sizes and speeds without a real model.
  *
  * Weights have mean 0 and a deviation of 1/sqrt(row), so that activations stay of the usual size.
- * The types are mixed as llama-quantize does: the output matrix is Q6_K in q4_0, q4_k and q4_k_m,
- * and in q4_k_m also half of attn_v and ffn_down.
+ * Shapes and mixes of types: src/arch/shape.c.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "quant/quant.h"
+#include "arch/shape.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,55 +18,23 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { N_BYTES = 256, N_SPECIAL = 256, ALIGNMENT = 32, CHUNK = 1 << 20, LONGEST_TOKEN = 8 };
-enum { U32 = 4, F32 = 6, BOOL = 7, STRING = 8, ARRAY = 9, I32 = 5 }; /* GGUF value types */
+enum {
+    N_BYTES = 256,
+    N_SPECIAL = 256,
+    ALIGNMENT = ARCH_TENSOR_ALIGNMENT,
+    CHUNK = 1 << 20,
+    LONGEST_TOKEN = 8
+};
 enum { TYPE_NORMAL = 1, TYPE_CONTROL = 3 };
 
-struct shape {
-    const char *name, *title;
-    uint32_t layers, embd, ff, heads, kv_heads, head_dim, vocab, ctx;
-    float rope_factor; /* of the Llama 3.1 rule, old context 8192 */
-    bool tied;
-};
-
-static const struct shape shapes[] = {
-    {"llama3.2-1b", "Random 1B", 16, 2048, 8192, 32, 8, 64, 128256, 131072, 32, true},
-    {"llama3.2-3b", "Random 3B", 28, 3072, 8192, 24, 8, 128, 128256, 131072, 32, true},
-    {"llama3.1-8b", "Random 8B", 32, 4096, 14336, 32, 8, 128, 128256, 131072, 8, false},
-    {"tiny", "Random Tiny", 2, 256, 512, 4, 2, 64, 1024, 2048, 8, false},
-};
-
-struct type {
-    const char *name;
-    enum quant matrix, output; /* of most matrices; of the one that makes logits */
-    bool more_bits;            /* half of attn_v and ffn_down are Q6_K */
-    uint32_t file_type;
-};
-
-static const struct type types[] = {
-    {"f32", QT_f32, QT_f32, false, 0},
-    {"f16", QT_f16, QT_f16, false, 1},
-    {"q8_0", QT_q8_0, QT_q8_0, false, 7},
-    {"q4_0", QT_q4_0, QT_q6_k, false, 2},
-    {"q4_k", QT_q4_k, QT_q6_k, false, 14},
-    {"q4_k_m", QT_q4_k, QT_q6_k, true, 15},
-    {"q6_k", QT_q6_k, QT_q6_k, false, 18},
-};
-
-struct tensor {
-    char name[64];
-    enum quant type;
-    uint64_t columns, rows, bytes, offset;
-};
-
 struct maker {
-    struct shape shape;
-    const struct type *type;
+    struct arch_shape shape;
+    const struct arch_mix *type;
     const char *path;
     char *temporary;
     FILE *file;
     uint64_t random;
-    struct tensor *tensors;
+    struct arch_tensor *tensors;
     uint32_t n_tensors;
     uint64_t data_bytes, data_written;
 };
@@ -111,13 +78,13 @@ static void put_key(struct maker *m, const char *name, uint32_t type)
 
 static void put_key_text(struct maker *m, const char *name, const char *value)
 {
-    put_key(m, name, STRING);
+    put_key(m, name, GGUF_STRING);
     put_text(m, value);
 }
 
 static void put_key_u32(struct maker *m, const char *name, uint32_t value)
 {
-    put_key(m, name, U32);
+    put_key(m, name, GGUF_U32);
     put_int(m, value, 4);
 }
 
@@ -125,13 +92,13 @@ static void put_key_f32(struct maker *m, const char *name, float value)
 {
     uint32_t word;
     memcpy(&word, &value, 4);
-    put_key(m, name, F32);
+    put_key(m, name, GGUF_F32);
     put_int(m, word, 4);
 }
 
 static void put_key_array(struct maker *m, const char *name, uint32_t item, uint64_t n)
 {
-    put_key(m, name, ARRAY);
+    put_key(m, name, GGUF_ARRAY);
     put_int(m, item, 4);
     put_int(m, n, 8);
 }
@@ -186,7 +153,7 @@ static void put_tokens(struct maker *m)
         "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"};
     char text[64];
     uint32_t plain = N_BYTES + n_merges(m);
-    put_key_array(m, "tokenizer.ggml.tokens", STRING, m->shape.vocab);
+    put_key_array(m, "tokenizer.ggml.tokens", GGUF_STRING, m->shape.vocab);
     for (uint32_t i = 0; i < m->shape.vocab; i++) {
         uint32_t special = i - plain;
         if (i < plain)
@@ -197,10 +164,10 @@ static void put_tokens(struct maker *m)
             snprintf(text, sizeof(text), "<|reserved_special_token_%" PRIu32 "|>", special);
         put_text(m, text);
     }
-    put_key_array(m, "tokenizer.ggml.token_type", I32, m->shape.vocab);
+    put_key_array(m, "tokenizer.ggml.token_type", GGUF_I32, m->shape.vocab);
     for (uint32_t i = 0; i < m->shape.vocab; i++)
         put_int(m, i < plain ? TYPE_NORMAL : TYPE_CONTROL, 4);
-    put_key_array(m, "tokenizer.ggml.merges", STRING, n_merges(m));
+    put_key_array(m, "tokenizer.ggml.merges", GGUF_STRING, n_merges(m));
     for (uint32_t i = 0; i < n_merges(m); i++) {
         size_t n = spell(i / 256, text);
         text[n] = ' ';
@@ -213,7 +180,7 @@ enum { N_KEYS = 23 };
 
 static void put_keys(struct maker *m)
 {
-    const struct shape *s = &m->shape;
+    const struct arch_shape *s = &m->shape;
     uint32_t first_special = N_BYTES + n_merges(m);
     put_key_text(m, "general.architecture", "llama");
     put_key_text(m, "general.name", s->title);
@@ -235,73 +202,17 @@ static void put_keys(struct maker *m)
     put_key_u32(m, "tokenizer.ggml.bos_token_id", first_special);
     put_key_u32(m, "tokenizer.ggml.eos_token_id", first_special + 1);
     put_key_u32(m, "tokenizer.ggml.eot_token_id", first_special + 4);
-    put_key(m, "tokenizer.ggml.add_bos_token", BOOL);
+    put_key(m, "tokenizer.ggml.add_bos_token", GGUF_BOOL);
     put_int(m, 1, 1);
 }
 
 /* ---- tensors ----------------------------------------------------------------------------------
  */
 
-static void add_tensor(
-    struct maker *m, const char *name, enum quant type, uint64_t columns, uint64_t rows)
-{
-    struct tensor *t = &m->tensors[m->n_tensors++];
-    *t = (struct tensor){.type = type, .columns = columns, .rows = rows, .offset = m->data_bytes};
-    snprintf(t->name, sizeof(t->name), "%s", name);
-    const struct quant_type *q = &quant_types[type];
-    t->bytes = columns / q->block_elements * q->block_bytes * rows;
-    m->data_bytes += (t->bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
-static void add_layer(struct maker *m, uint32_t i)
-{
-    const struct shape *s = &m->shape;
-    enum quant type = m->type->matrix;
-    uint32_t n = s->layers, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
-    bool more = m->type->more_bits && (i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2);
-    const struct {
-        const char *name;
-        enum quant type;
-        uint32_t columns, rows;
-    } rows[] = {
-        {"attn_norm", QT_f32, s->embd, 1},
-        {"attn_q", type, s->embd, q},
-        {"attn_k", type, s->embd, kv},
-        {"attn_v", more ? QT_q6_k : type, s->embd, kv},
-        {"attn_output", type, q, s->embd},
-        {"ffn_norm", QT_f32, s->embd, 1},
-        {"ffn_gate", type, s->embd, s->ff},
-        {"ffn_up", type, s->embd, s->ff},
-        {"ffn_down", more ? QT_q6_k : type, s->ff, s->embd},
-    };
-    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
-        char name[64];
-        snprintf(name, sizeof(name), "blk.%" PRIu32 ".%s.weight", i, rows[k].name);
-        add_tensor(m, name, rows[k].type, rows[k].columns, rows[k].rows);
-    }
-}
-
-static bool add_tensors(struct maker *m)
-{
-    const struct shape *s = &m->shape;
-    m->tensors = calloc(4 + 9 * (size_t)s->layers, sizeof(*m->tensors));
-    if (!m->tensors)
-        return false;
-    add_tensor(
-        m, "token_embd.weight", s->tied ? m->type->output : m->type->matrix, s->embd, s->vocab);
-    add_tensor(m, "rope_freqs.weight", QT_f32, s->head_dim / 2, 1);
-    for (uint32_t i = 0; i < s->layers; i++)
-        add_layer(m, i);
-    add_tensor(m, "output_norm.weight", QT_f32, s->embd, 1);
-    if (!s->tied)
-        add_tensor(m, "output.weight", m->type->output, s->embd, s->vocab);
-    return true;
-}
-
 static void put_directory(struct maker *m)
 {
     for (uint32_t i = 0; i < m->n_tensors; i++) {
-        const struct tensor *t = &m->tensors[i];
+        const struct arch_tensor *t = &m->tensors[i];
         bool vector = t->rows == 1;
         put_text(m, t->name);
         put_int(m, vector ? 1 : 2, 4);
@@ -392,7 +303,7 @@ static void make_block(struct maker *m, enum quant type, uint8_t *block, double 
     }
 }
 
-static void put_matrix(struct maker *m, const struct tensor *t, uint8_t *buffer)
+static void put_matrix(struct maker *m, const struct arch_tensor *t, uint8_t *buffer)
 {
     const struct quant_type *q = &quant_types[t->type];
     uint64_t blocks = t->bytes / q->block_bytes, most = CHUNK / q->block_bytes;
@@ -413,7 +324,7 @@ static void put_matrix(struct maker *m, const struct tensor *t, uint8_t *buffer)
 }
 
 /* What divides the rotation frequencies of slow dimensions in Llama 3.1. */
-static float rope_factor(const struct shape *s, uint32_t i)
+static float rope_factor(const struct arch_shape *s, uint32_t i)
 {
     const double pi = 3.14159265358979323846, low = 1, high = 4, old_ctx = 8192;
     double waves = old_ctx * pow(500000.0, -2.0 * i / s->head_dim) / (2 * pi);
@@ -428,7 +339,7 @@ static float rope_factor(const struct shape *s, uint32_t i)
 static void put_data(struct maker *m, uint8_t *buffer)
 {
     for (uint32_t i = 0; i < m->n_tensors; i++) {
-        const struct tensor *t = &m->tensors[i];
+        const struct arch_tensor *t = &m->tensors[i];
         bool rope = !strcmp(t->name, "rope_freqs.weight");
         if (t->rows > 1)
             put_matrix(m, t, buffer);
@@ -515,11 +426,19 @@ static int write_file(struct maker *m)
 /* ---- arguments --------------------------------------------------------------------------------
  */
 
+/* make_block knows their scales. */
+static bool can_make(enum quant type)
+{
+    return type == QT_f32 || type == QT_f16 || type == QT_q8_0 || type == QT_q4_0 ||
+           type == QT_q4_k || type == QT_q6_k;
+}
+
 static int usage(void)
 {
     printf("usage: mkmodel [flags] OUT\n\n"
            "Writes a GGUF file with a Llama model of random weights and an invented vocabulary.\n\n"
-           "  --shape NAME   llama3.2-1b (default), llama3.2-3b, llama3.1-8b or tiny\n"
+           "  --shape NAME   llama3.2-1b (default), llama3.2-3b, llama3.1-8b, llama3.1-70b,\n"
+           "                 mistral-7b or tiny\n"
            "  --type NAME    f32, f16, q8_0, q4_0 (default), q4_k, q4_k_m or q6_k\n"
            "  --layers N     another number of layers than the shape has\n"
            "  --seed N       of the weights; default 0\n");
@@ -532,17 +451,17 @@ static int set_flag(struct maker *m, const char *flag, const char *value)
     unsigned long long number = strtoull(value, &end, 10);
     bool is_number = *value >= '0' && *value <= '9' && !*end;
     if (!strcmp(flag, "--shape")) {
-        for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
-            if (!strcmp(value, shapes[i].name)) {
-                m->shape = shapes[i];
-                return 0;
-            }
+        const struct arch_shape *shape = arch_shape_find(value, strlen(value));
+        if (shape) {
+            m->shape = *shape;
+            return 0;
+        }
     } else if (!strcmp(flag, "--type")) {
-        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-            if (!strcmp(value, types[i].name)) {
-                m->type = &types[i];
-                return 0;
-            }
+        const struct arch_mix *type = arch_mix_find(value, strlen(value));
+        if (type && can_make(type->matrix) && can_make(type->output)) {
+            m->type = type;
+            return 0;
+        }
     } else if (!strcmp(flag, "--layers") && is_number && number >= 1 && number <= 1000) {
         m->shape.layers = (uint32_t)number;
         return 0;
@@ -575,13 +494,15 @@ static int read_arguments(struct maker *m, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct maker m = {.shape = shapes[0], .type = &types[3]};
+    struct maker m = {.shape = *arch_shape_at(0), .type = arch_mix_find("q4_0", 4)};
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return usage();
     int code = read_arguments(&m, argc, argv);
     if (!code)
-        code = add_tensors(&m) ? write_file(&m) : fail("not enough memory");
+        m.tensors = arch_shape_tensors(&m.shape, m.type, &m.n_tensors, &m.data_bytes);
+    if (!code)
+        code = m.tensors ? write_file(&m) : fail("not enough memory");
     free(m.temporary);
     free(m.tensors);
     return code;

@@ -45,7 +45,11 @@ struct hekla_session {
     struct gpu_counters counters_at_open;
 };
 
-/* memory.c: sizes the context, places and allocates everything a session needs. */
+/* memory.c: sizes the context for `available` bytes, and decides where all that a session needs on
+ * the device lies, without allocating it. */
+hekla_status session_place(struct hekla_session *s, const struct hekla_session_options *options,
+    uint64_t available, struct hekla_error *err);
+/* Sizes the context, places and allocates everything a session needs. */
 hekla_status session_allocate(
     struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err);
 /* session.c */

@@ -34,11 +34,12 @@ static uint64_t most_positions(const struct hekla_session *s, uint64_t bytes)
     return n / K_TILE * K_TILE;
 }
 
-static hekla_status choose_context(struct hekla_session *s, uint32_t asked, struct hekla_error *err)
+static hekla_status choose_context(
+    struct hekla_session *s, uint32_t asked, uint64_t available, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
     /* A margin for scratch memory, the driver and everybody else. */
-    uint64_t most = most_positions(s, gpu_memory_available(s->model->m.dev) / 8 * 7);
+    uint64_t most = most_positions(s, available / 8 * 7);
     if (asked > p->n_ctx_train)
         return hekla_fail(err, HEKLA_ARGUMENT,
             "a context of %u tokens was asked for, and the model goes up to %u", asked,
@@ -50,7 +51,7 @@ static hekla_status choose_context(struct hekla_session *s, uint32_t asked, stru
             asked, (unsigned long long)(kv_bytes(s, asked) * 2 * p->n_layer) >> 20,
             gpu_device_name(s->model->m.dev), (unsigned long long)most);
     /* By default half of what is left may be filled. */
-    uint64_t half = most_positions(s, gpu_memory_available(s->model->m.dev) / 2);
+    uint64_t half = most_positions(s, available / 2);
     s->n_ctx = asked ? asked : p->n_ctx_train < half ? p->n_ctx_train : (uint32_t)half;
     if (!s->n_ctx)
         return hekla_fail(err, HEKLA_MEMORY, "no memory is left on %s for a context",
@@ -104,7 +105,7 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
         model_store_reserve(s->memory, kv_bytes(s, n_ctx), &c->kv[i].k);
         model_store_reserve(s->memory, kv_bytes(s, n_ctx), &c->kv[i].v);
     }
-    return model_store_allocate(s->memory, err);
+    return HEKLA_OK;
 }
 
 /* The padding of rows is 0 and stays so; rows without padding need no clearing. */
@@ -157,14 +158,14 @@ static hekla_status create_host_buffers(struct hekla_session *s, struct hekla_er
     return status;
 }
 
-hekla_status session_allocate(
-    struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err)
+hekla_status session_place(struct hekla_session *s, const struct hekla_session_options *options,
+    uint64_t available, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
     bool f32_weights = s->model->m.weights.layers[0].attn_out.quant == QT_f32;
     s->all_logits = options->all_logits;
     s->kv_f16 = options->kv_type == HEKLA_KV_AUTO ? !f32_weights : options->kv_type == HEKLA_KV_F16;
-    hekla_status status = choose_context(s, options->n_ctx, err);
+    hekla_status status = choose_context(s, options->n_ctx, available, err);
     if (status != HEKLA_OK)
         return status;
     s->n_batch = options->n_batch ? options->n_batch : DEFAULT_BATCH;
@@ -178,8 +179,15 @@ hekla_status session_allocate(
     status = model_store_create(&s->memory, s->model->m.dev,
         "not enough memory for the KV cache and working memory (a smaller context, -c, may do)",
         err);
+    return status == HEKLA_OK ? reserve_all(s, err) : status;
+}
+
+hekla_status session_allocate(
+    struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err)
+{
+    hekla_status status = session_place(s, options, gpu_memory_available(s->model->m.dev), err);
     if (status == HEKLA_OK)
-        status = reserve_all(s, err);
+        status = model_store_allocate(s->memory, err);
     if (status == HEKLA_OK)
         status = create_host_buffers(s, err);
     return status == HEKLA_OK ? clear_padding(s, err) : status;

@@ -42,7 +42,7 @@ static uint64_t query_int_dot(VkPhysicalDevice physical)
     return property.integerDotProduct4x8BitPackedSignedAccelerated ? 2 : 1;
 }
 
-void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out)
+void gpu_caps_query(VkInstance instance, VkPhysicalDevice physical, struct gpu_caps *out)
 {
     VkPhysicalDeviceMaintenance3Properties m3 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
@@ -61,6 +61,21 @@ void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out)
         .max_slab = min_u64(m3.maxMemoryAllocationSize, 1ull << 30),
         .host_memory = cpu || integrated,
     };
+    gpu_subgroup_query(physical, out);
+    gpu_coopmat_query(instance, physical, out);
+    gpu_caps_settle(out);
+}
+
+void gpu_caps_settle(struct gpu_caps *caps)
+{
+    /* Matrices are spread over a subgroup whose size a kernel must know. */
+    if (!caps->subgroup)
+        caps->coopmat = 0;
+    if (!caps->coopmat)
+        caps->coopmat_m = caps->coopmat_n = caps->coopmat_k = 0;
+    if (gpu_subgroup_choice(caps))
+        caps->max_invocations =
+            min_u64(caps->max_invocations, caps->subgroup * caps->max_subgroups);
 }
 
 void gpu_caps_reference(struct gpu_caps *out)
@@ -85,6 +100,12 @@ static uint64_t *find_field(struct gpu_caps *caps, const char *name, size_t n)
     return NULL;
 }
 
+static bool allowed_size(const struct gpu_caps *caps, uint64_t size)
+{
+    return size == 0 || (caps->subgroup && (size & (size - 1)) == 0 && size >= caps->subgroup_min &&
+                            size <= caps->subgroup_max);
+}
+
 hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct hekla_error *err)
 {
     for (const char *p = text; p && *p;) {
@@ -103,13 +124,23 @@ hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct h
         if (end == p + n + 1 || (*end && *end != ':') || p[n + 1] == '-')
             return hekla_fail(err, HEKLA_ARGUMENT, "capabilities \"%.80s\": %.*s needs a number",
                 text, (int)n, p);
+        if (field == &caps->subgroup && !allowed_size(caps, value))
+            return hekla_fail(err, HEKLA_ARGUMENT,
+                "capabilities \"%.80s\": subgroup can be 0 or a power of two from %u to %u on this "
+                "device",
+                text, caps->subgroup ? caps->subgroup_min : 0,
+                caps->subgroup ? caps->subgroup_max : 0);
         /* A way of working may be asked for anywhere, an ability not. */
-        if (value > *field && field != &caps->row_threads)
+        if (value > *field && field != &caps->subgroup && field != &caps->row_threads &&
+            field != &caps->statistics)
             return hekla_fail(err, HEKLA_ARGUMENT,
                 "capabilities \"%.80s\": %.*s is %llu on this device and can only be lowered", text,
                 (int)n, p, (unsigned long long)*field);
         *field = value;
+        if (field == &caps->subgroup)
+            caps->subgroup_forced = value != 0;
         p = *end ? end + 1 : end;
     }
+    gpu_caps_settle(caps);
     return HEKLA_OK;
 }

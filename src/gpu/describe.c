@@ -67,40 +67,6 @@ __attribute__((format(printf, 2, 3))) static void add_path(
     va_end(args);
 }
 
-/* The shapes that the driver lists, never assumed: a shape that it does not list may compile and
- * give wrong results. */
-static void add_cooperative_matrices(
-    VkInstance instance, VkPhysicalDevice physical, struct hekla_device_info *out)
-{
-#ifdef VK_KHR_cooperative_matrix
-    VkCooperativeMatrixPropertiesKHR list[64];
-    uint32_t n = 64;
-    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR query =
-        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)vkGetInstanceProcAddr(
-            instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
-    if (!query || !gpu_has_extension(physical, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME))
-        return;
-    for (uint32_t i = 0; i < n; i++)
-        list[i] = (VkCooperativeMatrixPropertiesKHR){
-            .sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
-    if (query(physical, &n, list) < 0)
-        return;
-    for (uint32_t i = 0; i < n; i++) {
-        const VkCooperativeMatrixPropertiesKHR *p = &list[i];
-        bool s8 = p->AType == VK_COMPONENT_TYPE_SINT8_KHR &&
-                  p->BType == VK_COMPONENT_TYPE_SINT8_KHR &&
-                  p->ResultType == VK_COMPONENT_TYPE_SINT32_KHR && !p->saturatingAccumulation;
-        bool f16 = p->AType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
-                   p->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
-                   p->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
-        if ((s8 || f16) && p->scope == VK_SCOPE_SUBGROUP_KHR)
-            add_path(out, "matrix %s %ux%ux%u", s8 ? "int8" : "fp16", p->MSize, p->NSize, p->KSize);
-    }
-#else
-    (void)instance, (void)physical, (void)out;
-#endif
-}
-
 static void describe_paths(
     VkInstance instance, VkPhysicalDevice physical, struct hekla_device_info *out)
 {
@@ -112,7 +78,10 @@ static void describe_paths(
         physical, &(VkPhysicalDeviceFeatures2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f11});
     struct gpu_caps caps;
-    gpu_caps_query(physical, &caps);
+    struct gpu_matrix_shape shapes[GPU_MAX_MATRIX_SHAPES];
+    gpu_caps_query(instance, physical, &caps);
+    if (caps.subgroup)
+        add_path(out, "subgroup shuffles of %u", (unsigned)caps.subgroup);
     if (caps.int_dot)
         add_path(out, "int dot%s", caps.int_dot == 2 ? " (accelerated)" : " (emulated)");
     if (f12.shaderFloat16)
@@ -121,7 +90,10 @@ static void describe_paths(
         add_path(out, "16-bit storage");
     if (f12.storageBuffer8BitAccess)
         add_path(out, "8-bit storage");
-    add_cooperative_matrices(instance, physical, out);
+    uint32_t n = gpu_matrix_shapes(instance, physical, shapes);
+    for (uint32_t i = 0; i < n; i++)
+        add_path(out, "matrix %s %ux%ux%u", shapes[i].s8 ? "int8" : "fp16", shapes[i].m,
+            shapes[i].n, shapes[i].k);
 }
 
 static void describe_ids(VkPhysicalDevice physical, struct hekla_device_info *out)

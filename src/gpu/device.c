@@ -18,25 +18,19 @@ static hekla_status find_queue(struct gpu_device *dev, struct hekla_error *err)
 
 static hekla_status create_logical_device(struct gpu_device *dev, struct hekla_error *err)
 {
-    const char *extensions[2];
-    uint32_t n = 0;
+    struct gpu_features f;
+    if (dev->caps.statistics &&
+        !gpu_has_extension(dev->physical, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME))
+        return hekla_fail(
+            err, HEKLA_ARGUMENT, "the driver of %s has no statistics of pipelines", dev->name);
+    gpu_features_choose(&dev->caps, &f);
     dev->has_budget = gpu_has_extension(dev->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (dev->has_budget)
-        extensions[n++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
-    VkPhysicalDeviceShaderIntegerDotProductFeatures dot = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES,
-        .shaderIntegerDotProduct = VK_TRUE};
-    VkPhysicalDeviceTimelineSemaphoreFeatures timeline = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES,
-        .timelineSemaphore = VK_TRUE};
-    if (dev->caps.int_dot) {
-        extensions[n++] = VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME;
-        timeline.pNext = &dot;
-    }
+        f.extensions[f.n_extensions++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
     VK_TRY(vkCreateDevice(dev->physical,
         &(VkDeviceCreateInfo){
             .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-            .pNext = &timeline,
+            .pNext = f.chain,
             .queueCreateInfoCount = 1,
             .pQueueCreateInfos =
                 &(VkDeviceQueueCreateInfo){
@@ -45,8 +39,8 @@ static hekla_status create_logical_device(struct gpu_device *dev, struct hekla_e
                     .queueCount = 1,
                     .pQueuePriorities = (float[]){1.0f},
                 },
-            .enabledExtensionCount = n,
-            .ppEnabledExtensionNames = extensions,
+            .enabledExtensionCount = f.n_extensions,
+            .ppEnabledExtensionNames = f.extensions,
         },
         NULL, &dev->handle));
     volkLoadDeviceTable(&dev->vk, dev->handle);
@@ -98,7 +92,7 @@ static hekla_status open_vulkan(
     vkGetPhysicalDeviceProperties(dev->physical, &dev->properties);
     vkGetPhysicalDeviceMemoryProperties(dev->physical, &dev->memory);
     memcpy(dev->name, dev->properties.deviceName, sizeof(dev->name));
-    gpu_caps_query(dev->physical, &dev->caps);
+    gpu_caps_query(dev->instance, dev->physical, &dev->caps);
     status = gpu_caps_override(&dev->caps, caps, err);
     if (status == HEKLA_OK)
         status = find_queue(dev, err);

@@ -77,11 +77,29 @@ struct gpu_pipeline_info {
     uint32_t n_buffers;   /* storage buffers, bindings 0 .. n - 1 */
     const uint32_t *spec; /* constants with ids 0 .. n_spec - 1 */
     uint32_t n_spec;
+    bool subgroup;   /* it relies on the size caps->subgroup */
+    uint32_t size_x; /* of a workgroup: subgroups are full where it is a multiple of that */
 };
 
 hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *out,
     const struct gpu_pipeline_info *info, struct hekla_error *err);
 void gpu_pipeline_destroy(struct gpu_device *dev, struct gpu_pipeline *pipeline);
+
+/* What the driver's compiler made of a pipeline: for measuring, on a device that was opened with
+ * the capability statistics=1. */
+struct gpu_statistic {
+    char name[64]; /* the driver's */
+    double value;
+};
+#define GPU_MAX_STATISTICS 64u
+struct gpu_statistics {
+    uint32_t subgroup_size, n;
+    struct gpu_statistic list[GPU_MAX_STATISTICS];
+    char *assembly; /* the GPU's instructions as text, or NULL where the driver does not tell */
+};
+hekla_status gpu_pipeline_statistics(struct gpu_device *dev, const struct gpu_pipeline_info *info,
+    struct gpu_statistics *out, struct hekla_error *err);
+void gpu_statistics_free(struct gpu_statistics *s);
 
 /* ---- commands: recorded once, submitted any number of times ---- */
 

@@ -54,10 +54,47 @@ void gpu_describe(
 hekla_status gpu_choose(
     VkInstance instance, const char *which, VkPhysicalDevice *out, struct hekla_error *err);
 /* caps.c */
-void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out);
+void gpu_caps_query(VkInstance instance, VkPhysicalDevice physical, struct gpu_caps *out);
 void gpu_caps_reference(struct gpu_caps *out);
 hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct hekla_error *err);
+/* What follows from the caps that were set, once all are. */
+void gpu_caps_settle(struct gpu_caps *caps);
 bool gpu_has_extension(VkPhysicalDevice physical, const char *name);
+/* features.c: optional features that kernels can have a need for. */
+void gpu_subgroup_query(VkPhysicalDevice physical, struct gpu_caps *out);
+/* True where pipelines can be told to have the size caps->subgroup: the device has several. The
+ * others keep the driver's choice, which knows how many registers a kernel needs. */
+bool gpu_subgroup_choice(const struct gpu_caps *caps);
+void gpu_coopmat_query(VkInstance instance, VkPhysicalDevice physical, struct gpu_caps *out);
+struct gpu_matrix_shape {
+    bool s8; /* int8 that add up in int32, else fp16 in fp32 */
+    uint32_t m, n, k;
+};
+#define GPU_MAX_MATRIX_SHAPES 64u
+/* The shapes with the scope of a subgroup that the driver lists, never assumed: one that it does
+ * not list may compile and give wrong results. */
+uint32_t gpu_matrix_shapes(VkInstance instance, VkPhysicalDevice physical,
+    struct gpu_matrix_shape out[GPU_MAX_MATRIX_SHAPES]);
+/* The extensions and features that the caps ask for. Points into itself. */
+#define GPU_MAX_EXTENSIONS 8u
+struct gpu_features {
+    const char *extensions[GPU_MAX_EXTENSIONS];
+    uint32_t n_extensions;
+    void *chain;
+    VkPhysicalDeviceTimelineSemaphoreFeatures timeline;
+    VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT sizes;
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics;
+#ifdef VK_KHR_cooperative_matrix
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat;
+#endif
+    VkPhysicalDeviceVulkanMemoryModelFeatures memory_model;
+    VkPhysicalDeviceShaderFloat16Int8Features int8;
+};
+void gpu_features_choose(const struct gpu_caps *caps, struct gpu_features *out);
+/* pipeline.c */
+hekla_status gpu_pipeline_compile(struct gpu_device *dev, struct gpu_pipeline *out,
+    const struct gpu_pipeline_info *info, VkPipelineCreateFlags flags, struct hekla_error *err);
 /* memory.c */
 uint32_t gpu_largest_local_heap(const VkPhysicalDeviceMemoryProperties *m);
 /* Bytes of host memory that can still be used. */

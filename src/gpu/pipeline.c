@@ -2,11 +2,17 @@
 
 #include <assert.h>
 
-hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *out,
-    const struct gpu_pipeline_info *info, struct hekla_error *err)
+hekla_status gpu_pipeline_compile(struct gpu_device *dev, struct gpu_pipeline *out,
+    const struct gpu_pipeline_info *info, VkPipelineCreateFlags flags, struct hekla_error *err)
 {
     VkSpecializationMapEntry entries[16];
     VkShaderModule module = VK_NULL_HANDLE;
+    const struct gpu_caps *caps = &dev->caps;
+    bool choice = gpu_subgroup_choice(caps) && (info->subgroup || caps->subgroup_forced);
+    bool full = choice && info->size_x % caps->subgroup == 0;
+    VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT size = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT,
+        .requiredSubgroupSize = (uint32_t)caps->subgroup};
     assert(info->n_spec <= 16 && info->n_buffers <= GPU_MAX_BUFFERS);
     *out = (struct gpu_pipeline){.n_buffers = info->n_buffers};
     for (uint32_t i = 0; i < info->n_spec; i++)
@@ -20,9 +26,13 @@ hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *ou
     VkResult result = dev->vk.vkCreateComputePipelines(dev->handle, VK_NULL_HANDLE, 1,
         &(VkComputePipelineCreateInfo){
             .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+            .flags = flags,
             .stage =
                 {
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                    .pNext = choice ? &size : NULL,
+                    .flags =
+                        full ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT : 0,
                     .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                     .module = module,
                     .pName = "main",
@@ -42,6 +52,12 @@ hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *ou
     return HEKLA_OK;
 fail:
     return HEKLA_DEVICE;
+}
+
+hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *out,
+    const struct gpu_pipeline_info *info, struct hekla_error *err)
+{
+    return gpu_pipeline_compile(dev, out, info, 0, err);
 }
 
 void gpu_pipeline_destroy(struct gpu_device *dev, struct gpu_pipeline *pipeline)

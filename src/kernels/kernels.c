@@ -11,12 +11,19 @@
     }
 #define KERNEL_NEED_0 true
 #define KERNEL_NEED_NEED_INT_DOT (caps->int_dot != 0)
+#define KERNEL_NEED_NEED_SUBGROUP (caps->subgroup != 0)
+#define KERNEL_NEED_NEED_COOPMAT (caps->coopmat != 0)
 #include "kernels/kernels.def"
 #undef KERNEL
 
+#define SUBGROUP_0 false
+#define SUBGROUP_NEED_INT_DOT false
+#define SUBGROUP_NEED_SUBGROUP true
+#define SUBGROUP_NEED_COOPMAT true
 const struct kernel_row kernel_rows[K_COUNT] = {
 #define KERNEL(name, axis, need, n, base)                                                          \
-    {#name, KERNEL_AXIS_##axis, K_##base, n, sizeof(struct base##_args), available_##name},
+    {#name, KERNEL_AXIS_##axis, K_##base, n, SUBGROUP_##need, sizeof(struct base##_args),          \
+        available_##name},
 #include "kernels/kernels.def"
 #undef KERNEL
 };

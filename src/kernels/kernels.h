@@ -24,6 +24,7 @@ struct kernel_row {
     enum kernel_axis axis;
     enum kernel base; /* itself, or what it is a faster variant of */
     uint32_t n_buffers;
+    bool subgroup;       /* relies on the size caps->subgroup */
     uint32_t push_bytes; /* sizeof(struct <base>_args) */
     bool (*available)(const struct gpu_caps *caps);
 };

@@ -84,6 +84,9 @@ struct model {
 hekla_status model_weights_load(struct model *m, const struct gguf *g, const char *file,
     const struct weight_rule *rules, size_t n_rules, struct model_progress progress,
     struct hekla_error *err);
+/* The same without memory: everything is found, checked and placed, and device_bytes is known. */
+hekla_status model_weights_place(struct model *m, const struct gguf *g, const char *file,
+    const struct weight_rule *rules, size_t n_rules, struct hekla_error *err);
 void model_weights_free(struct model *m);
 
 uint64_t model_dim(const struct model_params *p, enum weight_dim dim);

@@ -123,8 +123,7 @@ static hekla_status find_tensors(
     hekla_status status = HEKLA_OK;
     l->jobs = calloc(n_rules * ((size_t)n_layer + 1), sizeof(*l->jobs));
     l->m->weights.layers = calloc(n_layer, sizeof(struct model_layer));
-    l->rows = malloc(MODEL_STAGING_BYTES);
-    if (!l->jobs || !l->m->weights.layers || !l->rows)
+    if (!l->jobs || !l->m->weights.layers)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     for (size_t r = 0; r < n_rules && status == HEKLA_OK; r++)
         for (uint32_t i = 0; i < (rules[r].per_layer ? n_layer : 1) && status == HEKLA_OK; i++)
@@ -434,7 +433,31 @@ static hekla_status place_all(struct load *l, struct hekla_error *err)
     model_store_reserve(
         l->m->store, rope_table_bytes(p->head.n_rot, p->n_ctx_train), &l->m->weights.rope);
     l->m->device_bytes = model_store_bytes(l->m->store);
-    return model_store_allocate(l->m->store, err);
+    if (!l->m->weights.output.n_shards)
+        l->m->weights.output = l->m->weights.token_embd;
+    return HEKLA_OK;
+}
+
+static hekla_status place(
+    struct load *l, const struct weight_rule *rules, size_t n_rules, struct hekla_error *err)
+{
+    hekla_status status = refuse_scales(l, err);
+    if (status == HEKLA_OK)
+        status = find_tensors(l, rules, n_rules, err);
+    if (status != HEKLA_OK)
+        return status;
+    merge_all(l, rules, n_rules);
+    qsort(l->jobs, l->n_jobs, sizeof(*l->jobs), compare_jobs); /* read the file in order, once */
+    return place_all(l, err);
+}
+
+hekla_status model_weights_place(struct model *m, const struct gguf *g, const char *file,
+    const struct weight_rule *rules, size_t n_rules, struct hekla_error *err)
+{
+    struct load l = {.m = m, .g = g, .file = file};
+    hekla_status status = place(&l, rules, n_rules, err);
+    free(l.jobs);
+    return status;
 }
 
 hekla_status model_weights_load(struct model *m, const struct gguf *g, const char *file,
@@ -442,14 +465,12 @@ hekla_status model_weights_load(struct model *m, const struct gguf *g, const cha
     struct hekla_error *err)
 {
     struct load l = {.m = m, .g = g, .file = file, .progress = progress};
-    hekla_status status = refuse_scales(&l, err);
+    hekla_status status = place(&l, rules, n_rules, err);
     if (status == HEKLA_OK)
-        status = find_tensors(&l, rules, n_rules, err);
-    if (status == HEKLA_OK) {
-        merge_all(&l, rules, n_rules);
-        qsort(l.jobs, l.n_jobs, sizeof(*l.jobs), compare_jobs); /* read the file in order, once */
-        status = place_all(&l, err);
-    }
+        status = model_store_allocate(m->store, err);
+    l.rows = status == HEKLA_OK ? malloc(MODEL_STAGING_BYTES) : NULL;
+    if (status == HEKLA_OK && !l.rows)
+        status = hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     for (size_t i = 0; i < l.n_jobs && status == HEKLA_OK; i++)
         status = l.jobs[i].matrix ? upload_matrix(&l, &l.jobs[i], err)
                                   : upload_vector(&l, &l.jobs[i], err);
@@ -457,8 +478,6 @@ hekla_status model_weights_load(struct model *m, const struct gguf *g, const cha
         status = upload_rope(&l, err);
     if (status == HEKLA_OK)
         status = gguf_check_unchanged(g, err);
-    if (status == HEKLA_OK && !m->weights.output.n_shards)
-        m->weights.output = m->weights.token_embd;
     free(l.jobs);
     free(l.rows);
     return status;

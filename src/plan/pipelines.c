@@ -43,27 +43,38 @@ void plan_pipelines_destroy(struct plan_pipelines *p)
     free(p);
 }
 
-static hekla_status create(
-    struct plan_pipelines *p, const struct op *op, struct entry **out, struct hekla_error *err)
+hekla_status plan_pipeline_info(
+    const struct op *op, struct gpu_pipeline_info *out, struct hekla_error *err)
 {
     const struct spirv *spirv = kernel_spirv(op->kernel, op->quant);
     if (!spirv)
         return hekla_fail(err, HEKLA_UNSUPPORTED, "this build has no kernel %s for %s",
             kernel_rows[op->kernel].name, op->quant < 0 ? "-" : quant_types[op->quant].label);
+    *out = (struct gpu_pipeline_info){.name = kernel_rows[op->kernel].name,
+        .words = spirv->words,
+        .bytes = spirv->bytes,
+        .n_buffers = kernel_rows[op->kernel].n_buffers,
+        .spec = op->spec,
+        .n_spec = SPEC_COUNT,
+        .subgroup = kernel_rows[op->kernel].subgroup,
+        .size_x = op->spec[SPEC_SIZE_X]};
+    return HEKLA_OK;
+}
+
+static hekla_status create(
+    struct plan_pipelines *p, const struct op *op, struct entry **out, struct hekla_error *err)
+{
+    struct gpu_pipeline_info info;
+    hekla_status status = plan_pipeline_info(op, &info, err);
+    if (status != HEKLA_OK)
+        return status;
     struct entry *e = calloc(1, sizeof(*e));
     if (!e)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a pipeline");
     e->kernel = op->kernel;
     e->quant = op->quant;
     memcpy(e->spec, op->spec, sizeof(e->spec));
-    hekla_status status = gpu_pipeline_create(p->dev, &e->pipeline,
-        &(struct gpu_pipeline_info){.name = kernel_rows[op->kernel].name,
-            .words = spirv->words,
-            .bytes = spirv->bytes,
-            .n_buffers = kernel_rows[op->kernel].n_buffers,
-            .spec = op->spec,
-            .n_spec = SPEC_COUNT},
-        err);
+    status = gpu_pipeline_create(p->dev, &e->pipeline, &info, err);
     if (status != HEKLA_OK) {
         free(e);
         return status;

@@ -17,6 +17,10 @@ void plan_pipelines_destroy(struct plan_pipelines *p);
 hekla_status plan_pipelines_find(struct plan_pipelines *p, const struct op *op,
     const struct gpu_pipeline **out, struct hekla_error *err);
 
+/* What the device compiles for an op; HEKLA_UNSUPPORTED: this build has no such kernel. */
+hekla_status plan_pipeline_info(
+    const struct op *op, struct gpu_pipeline_info *out, struct hekla_error *err);
+
 struct plan;
 /* Takes the ops out of list (which is then empty), also on failure. */
 hekla_status plan_create(struct plan **out, struct gpu_device *dev,

@@ -1,8 +1,10 @@
 /*
- * kernel_tests [--slow] [--verbose] [FILTER]: every kernel against the C reference on the device
- * named by HEKLA_TEST_DEVICE (else the best), with capabilities lowered by HEKLA_CAPS. FILTER: part
- * of "kernel quant". Exit status 1: a row failed, 77: there is no device.
+ * kernel_tests [--slow] [--verbose] [--masks] [FILTER]: every kernel against the C reference on the
+ * device named by HEKLA_TEST_DEVICE (else the best), with capabilities lowered by HEKLA_CAPS.
+ * FILTER: part of "kernel quant". --masks: a choice of rows under each mask of tests/masks.h. Exit
+ * status 1: a row failed, 77: there is no device.
  */
+#include "../masks.h"
 #include "selftest/selftest.h"
 
 #include <stdio.h>
@@ -64,9 +66,44 @@ static int run(struct gpu_device *dev, const struct selftest_options *opt)
     return result.failed || !result.n_rows ? 1 : 0;
 }
 
+/* Formats of each kind, and what has no format, once. */
+static int run_masked(struct gpu_device *dev, struct selftest_options opt, bool everything)
+{
+    static const char *const filters[] = {"q4_0", "q4_k", " f16", " -"};
+    int failed = 0;
+    for (int i = 0; i < (everything ? 4 : 3) && !failed; i++) {
+        opt.filter = filters[i];
+        failed = run(dev, &opt);
+    }
+    return failed;
+}
+
+static int run_masks(const struct gpu_caps *caps, const struct selftest_options *opt)
+{
+    struct test_mask masks[TEST_MAX_MASKS];
+    uint32_t n = test_masks(caps, masks);
+    int failed = 0;
+    for (uint32_t i = 0; i < n && !failed; i++) {
+        struct gpu_device *dev = NULL;
+        struct hekla_error err = {0};
+        if (gpu_device_open(&dev, getenv("HEKLA_TEST_DEVICE"), masks[i].text, &err)) {
+            printf("%s: %s\n", masks[i].text, err.text);
+            return 1;
+        }
+        bool changes = mask_changes(caps, gpu_device_caps(dev));
+        printf("\n%s (%s)%s\n", masks[i].name, masks[i].text,
+            changes ? "" : ": skipped, it changes nothing on this device");
+        if (changes)
+            failed = run_masked(dev, *opt, masks[i].everything);
+        gpu_device_close(dev);
+    }
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
     struct selftest_options opt = {.report = print_line};
+    bool masks = false;
     struct gpu_device *dev = NULL;
     struct hekla_error err = {0};
     for (int i = 1; i < argc; i++) {
@@ -74,6 +111,8 @@ int main(int argc, char **argv)
             opt.slow = true;
         else if (strcmp(argv[i], "--verbose") == 0)
             opt.verbose = true;
+        else if (strcmp(argv[i], "--masks") == 0)
+            masks = true;
         else
             opt.filter = argv[i];
     }
@@ -83,7 +122,7 @@ int main(int argc, char **argv)
         printf("no device to test: %s\n", err.text);
         return status == HEKLA_DEVICE ? 77 : 1;
     }
-    int result = run(dev, &opt);
+    int result = masks ? run_masks(gpu_device_caps(dev), &opt) : run(dev, &opt);
     gpu_device_close(dev);
     return result;
 }

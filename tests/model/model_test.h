@@ -167,4 +167,35 @@ static inline void generate(hekla_session *session, const struct hekla_sampling 
     assert_int_equal(generated, list->n - before);
 }
 
+/* The hash of all logits of a prompt, evaluated up to n_batch tokens at once, and of a few tokens
+ * after it. */
+static inline uint64_t hash_model(
+    const char *path, const char *caps, uint32_t n_ctx, uint32_t n_batch, size_t n_prompt)
+{
+    enum { MOST = 64, N_GENERATED = 4 };
+    hekla_model *model = NULL;
+    struct hekla_error err;
+    struct row_hashes hashes = {0};
+    struct token_list list = {.n = 0};
+    hekla_token prompt[MOST];
+    assert_true(n_prompt <= MOST);
+    if (hekla_model_open(&model,
+            &(struct hekla_model_options){
+                .path = path, .device = getenv("HEKLA_TEST_DEVICE"), .caps = caps},
+            &err))
+        fail_msg("%s", err.text);
+    hashes.n_vocab = vocab_of(model);
+    make_prompt(prompt, n_prompt, hashes.n_vocab);
+    hekla_session *session = open_session(model,
+        &(struct hekla_session_options){.n_ctx = n_ctx, .n_batch = n_batch, .all_logits = true});
+    hekla_session_on_logits(session, row_hashes_add, &hashes);
+    eval(session, prompt, n_prompt);
+    generate(session, NULL, N_GENERATED, true, &list);
+    hekla_session_close(session);
+    hekla_model_close(model);
+    assert_int_equal(hashes.n, n_prompt + N_GENERATED - 1);
+    return cli_hash_bytes(
+        hashes.upto[hashes.n - 1], (const unsigned char *)list.ids, list.n * sizeof(list.ids[0]));
+}
+
 #endif

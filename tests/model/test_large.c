@@ -12,45 +12,18 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { N_PROMPT = 20, N_GENERATED = 4 };
+enum { N_PROMPT = 20 };
 
 static char large_path[TEST_PATH];
-
-/* The hash of all logits of a prompt, and of tokens after it. */
-static uint64_t hash_with(const char *path, const char *caps, uint32_t n_ctx, size_t n_prompt)
-{
-    hekla_model *model = NULL;
-    struct hekla_error err;
-    struct row_hashes hashes = {0};
-    struct token_list list = {.n = 0};
-    hekla_token prompt[N_PROMPT];
-    if (hekla_model_open(&model,
-            &(struct hekla_model_options){
-                .path = path, .device = getenv("HEKLA_TEST_DEVICE"), .caps = caps},
-            &err))
-        fail_msg("%s", err.text);
-    hashes.n_vocab = vocab_of(model);
-    make_prompt(prompt, N_PROMPT, hashes.n_vocab);
-    hekla_session *session = open_session(model,
-        &(struct hekla_session_options){.n_ctx = n_ctx, .n_batch = N_PROMPT, .all_logits = true});
-    hekla_session_on_logits(session, row_hashes_add, &hashes);
-    eval(session, prompt, n_prompt);
-    generate(session, NULL, N_GENERATED, true, &list);
-    hekla_session_close(session);
-    hekla_model_close(model);
-    assert_int_equal(hashes.n, n_prompt + N_GENERATED - 1);
-    return cli_hash_bytes(
-        hashes.upto[hashes.n - 1], (const unsigned char *)list.ids, list.n * sizeof(list.ids[0]));
-}
 
 /* The built-in model's embedding has 1024 rows of 272 bytes: 2, 5 and 9 parts. */
 static void shards_change_nothing(void **state)
 {
     static const char *const caps[] = {"max_range=163840", "max_range=65536", "max_range=32768"};
     (void)state;
-    uint64_t whole = hash_with(NULL, NULL, 64, N_PROMPT);
+    uint64_t whole = hash_model(NULL, NULL, 64, N_PROMPT, N_PROMPT);
     for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
-        uint64_t hash = hash_with(NULL, caps[i], 64, N_PROMPT);
+        uint64_t hash = hash_model(NULL, caps[i], 64, N_PROMPT, N_PROMPT);
         if (hash != whole)
             fail_msg("%s: logits %016" PRIx64 ", expected %016" PRIx64, caps[i], hash, whole);
     }
@@ -107,7 +80,7 @@ static void measure_large(const char *path, uint64_t file_bytes)
 {
     uint64_t peak = peak_bytes(), read = bytes_read();
     double start = test_seconds();
-    uint64_t hash = hash_with(path, NULL, 64, 2);
+    uint64_t hash = hash_model(path, NULL, 64, N_PROMPT, 2);
     /* /proc itself is read, too. */
     uint64_t more = peak_bytes() - peak, read_more = bytes_read() - read;
     printf("file %.1f MB, peak memory %+.1f MB (%.1f %%), read %.1f MB, %.1f s\n",
@@ -118,7 +91,7 @@ static void measure_large(const char *path, uint64_t file_bytes)
         assert_true(read_more <= file_bytes + (1 << 20));
         assert_true(read_more >= file_bytes / 2); /* that the number means something */
     }
-    uint64_t cut = hash_with(path, "max_range=33554432", 64, 2);
+    uint64_t cut = hash_model(path, "max_range=33554432", 64, N_PROMPT, 2);
     assert_true(cut == hash);
 }
 
@@ -130,7 +103,7 @@ static void a_large_model_is_read_once(void **state)
         printf("skipped: the large model runs on the system's driver without layers\n");
         skip();
     }
-    hash_with(NULL, NULL, 64, 2); /* so that the driver's own memory is there */
+    hash_model(NULL, NULL, 64, N_PROMPT, 2); /* so that the driver's own memory is there */
     assert_true(write_large());
     assert_int_equal(stat(large_path, &st), 0);
     assert_true(st.st_size > 280000000);

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -280,10 +281,52 @@ static void overrides(void **state)
     }
 }
 
+static void forced_subgroups(void **state)
+{
+    (void)state;
+    const struct gpu_caps device = {.subgroup = 16,
+        .coopmat = 1,
+        .max_invocations = 1024,
+        .subgroup_min = 8,
+        .subgroup_max = 32,
+        .max_subgroups = 64,
+        .coopmat_m = 8,
+        .coopmat_n = 16,
+        .coopmat_k = 32};
+    struct hekla_error err = {0};
+    static const uint32_t sizes[] = {8, 16, 32};
+    for (int i = 0; i < 3; i++) {
+        struct gpu_caps caps = device;
+        char text[32];
+        snprintf(text, sizeof(text), "subgroup=%u", sizes[i]);
+        assert_int_equal(gpu_caps_override(&caps, text, &err), HEKLA_OK);
+        assert_int_equal(caps.subgroup, sizes[i]);
+        assert_int_equal(caps.max_invocations, sizes[i] == 8 ? 512 : 1024);
+        assert_true(caps.subgroup_forced && caps.coopmat_n == 16);
+    }
+    static const char *const bad[] = {"subgroup=4", "subgroup=12", "subgroup=64", "coopmat=2"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct gpu_caps caps = device;
+        hekla_error_clear(&err);
+        assert_int_equal(gpu_caps_override(&caps, bad[i], &err), HEKLA_ARGUMENT);
+    }
+    /* Matrices need to know the size. */
+    struct gpu_caps caps = device;
+    assert_int_equal(gpu_caps_override(&caps, "subgroup=0", &err), HEKLA_OK);
+    assert_true(!caps.subgroup && !caps.coopmat && !caps.coopmat_m);
+    caps = device;
+    assert_int_equal(gpu_caps_override(&caps, "coopmat=0", &err), HEKLA_OK);
+    assert_true(caps.subgroup == 16 && !caps.coopmat_n && !caps.coopmat_k);
+    /* What a device lacks cannot be asked for. */
+    caps = (struct gpu_caps){.subgroup_min = 8, .subgroup_max = 8};
+    assert_int_equal(gpu_caps_override(&caps, "subgroup=8", &err), HEKLA_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_half), cmocka_unit_test(to_half),
         cmocka_unit_test(functions), cmocka_unit_test(function_edges), cmocka_unit_test(sanitizing),
-        cmocka_unit_test(random_numbers), cmocka_unit_test(rotations), cmocka_unit_test(overrides)};
+        cmocka_unit_test(random_numbers), cmocka_unit_test(rotations), cmocka_unit_test(overrides),
+        cmocka_unit_test(forced_subgroups)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,19 @@
+/* Rows of isa_stats. */
+#ifndef BENCH_ISA_H
+#define BENCH_ISA_H
+
+#include "kernels/op.h"
+
+void isa_print_header(void);
+void isa_print_row(const struct op *op, const struct gpu_statistics *s);
+void isa_print_raw(const struct op *op, const struct gpu_statistics *s);
+
+/* The loop with most loads, counted per weight and invocation. */
+struct isa_loop {
+    double alu, loads; /* instructions of one iteration */
+    double dots;       /* of them, four products each */
+};
+/* False: no text, or a form of it that is not known, or no loop. */
+bool isa_find_loop(const char *assembly, uint32_t subgroup_size, struct isa_loop *out);
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * isa_stats: what a GPU's driver makes of hekla's kernels, without running them.
+ *
+ *   isa_stats [--raw]        the device named by HEKLA_TEST_DEVICE, else the best
+ *
+ * For each weight format, the ops of a one-layer model of Llama 8B's shape are built as the product
+ * builds them on this device (with HEKLA_CAPS), for one token and for a batch; every pipeline of
+ * theirs is compiled once and the driver's statistics are printed as CSV. --raw prints the driver's
+ * own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
+ */
+#include "isa.h"
+
+#include "arch/shape.h"
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A step of one token, and of the batch that prompts are cut into. */
+static const uint32_t steps[] = {1, 512};
+enum { MOST_PIPELINES = 4096 };
+
+struct state {
+    struct gpu_device *dev;
+    const struct arch *arch;
+    bool raw;
+    struct op *seen; /* [MOST_PIPELINES]: one op of each pipeline */
+    uint32_t n;
+    struct hekla_error err;
+};
+
+static bool is_new(struct state *s, const struct op *op)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->seen[i].kernel == op->kernel && s->seen[i].quant == op->quant &&
+            memcmp(s->seen[i].spec, op->spec, sizeof(op->spec)) == 0)
+            return false;
+    return s->n < MOST_PIPELINES;
+}
+
+static hekla_status measure(struct state *s, const struct op *op)
+{
+    struct gpu_pipeline_info info;
+    struct gpu_statistics statistics;
+    hekla_status status = plan_pipeline_info(op, &info, &s->err);
+    if (status == HEKLA_OK)
+        status = gpu_pipeline_statistics(s->dev, &info, &statistics, &s->err);
+    if (status != HEKLA_OK)
+        return status;
+    if (s->raw)
+        isa_print_raw(op, &statistics);
+    else
+        isa_print_row(op, &statistics);
+    gpu_statistics_free(&statistics);
+    return HEKLA_OK;
+}
+
+static hekla_status measure_ops(struct state *s, struct op_list *list)
+{
+    hekla_status status = list->out_of_memory ? HEKLA_MEMORY : HEKLA_OK;
+    for (uint32_t i = 0; i < list->n && status == HEKLA_OK; i++)
+        if (list->ops[i].kernel < K_COUNT && is_new(s, &list->ops[i])) {
+            s->seen[s->n++] = list->ops[i];
+            status = measure(s, &list->ops[i]);
+        }
+    op_list_free(list);
+    return status;
+}
+
+/* What a session records: a step that samples, and a step that scores. */
+static hekla_status measure_session(struct state *s, struct hekla_session *session)
+{
+    const struct hekla_model *m = session->model;
+    struct gpu_view logits = session->scratch.logits.view;
+    hekla_status status = HEKLA_OK;
+    logits.size = (uint64_t)m->m.params.n_vocab * 4;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == HEKLA_OK; i++) {
+        struct op_list list;
+        session_init_list(session, &list, steps[i]);
+        s->arch->build(&m->m, &session->scratch, ARCH_LOGITS_ALL, &list);
+        op_nll(&list, session->nll, session->scratch.logits);
+        op_sample(&list, logits, session->scores,
+            (struct gpu_view){&session->ring, 0, RING_SIZE * 4}, m->m.params.n_vocab);
+        status = measure_ops(s, &list);
+    }
+    return status;
+}
+
+static hekla_status measure_format(struct state *s, enum quant quant)
+{
+    struct arch_shape shape = *arch_shape_find("llama3.1-8b", 11);
+    const struct arch_mix mix = {.matrix = quant, .output = quant};
+    struct hekla_model model = {.arch = s->arch, .m.dev = s->dev};
+    struct hekla_session session = {.model = &model};
+    uint64_t size;
+    shape.layers = 1;
+    model.m.params = arch_shape_params(&shape);
+    void *file = arch_shape_directory(&shape, &mix, &size);
+    hekla_status status =
+        file ? gguf_open_memory(&model.gguf, file, size, "shape", quant_file_bytes, &s->err)
+             : HEKLA_MEMORY;
+    if (status == HEKLA_OK)
+        status = model_weights_place(
+            &model.m, model.gguf, "shape", s->arch->rules, s->arch->n_rules, &s->err);
+    if (status == HEKLA_OK)
+        status = session_place(&session,
+            &(struct hekla_session_options){.n_ctx = 4096, .n_batch = 512}, 1ull << 40, &s->err);
+    if (status == HEKLA_OK)
+        status = measure_session(s, &session);
+    model_store_destroy(session.memory);
+    free(session.scratch.kv);
+    model_weights_free(&model.m);
+    gguf_close(model.gguf);
+    free(file);
+    return status;
+}
+
+static hekla_status measure_all(struct state *s)
+{
+    char caps[400];
+    const char *masks = getenv("HEKLA_CAPS");
+    snprintf(caps, sizeof(caps), "statistics=1%s%.300s", masks ? ":" : "", masks ? masks : "");
+    hekla_status status = gpu_device_open(&s->dev, getenv("HEKLA_TEST_DEVICE"), caps, &s->err);
+    if (status == HEKLA_OK && !s->raw)
+        isa_print_header();
+    for (int q = 0; q < QT_COUNT && status == HEKLA_OK; q++)
+        status = measure_format(s, (enum quant)q);
+    gpu_device_close(s->dev);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct state s = {.arch = &arch_llama, .raw = argc == 2 && strcmp(argv[1], "--raw") == 0};
+    if (argc > 1 && !s.raw) {
+        fprintf(stderr, "usage: isa_stats [--raw]\n");
+        return 2;
+    }
+    s.seen = calloc(MOST_PIPELINES, sizeof(*s.seen));
+    hekla_status status = s.seen ? measure_all(&s) : HEKLA_MEMORY;
+    if (status != HEKLA_OK)
+        fprintf(stderr, "isa_stats: %s\n", s.err.text[0] ? s.err.text : "not enough memory");
+    free(s.seen);
+    return status == HEKLA_OK ? 0 : 1;
+}
