@@ -130,12 +130,15 @@ static void sync_directory(const char *path)
     free(copy);
 }
 
+hekla_status outfile_sync(struct outfile *f, struct hekla_error *err)
+{
+    return fsync(f->fd) == 0 ? HEKLA_OK : fail(f, "could not be written", errno, err);
+}
+
 hekla_status outfile_commit(struct outfile *f, struct hekla_error *err)
 {
-    hekla_status status = HEKLA_OK;
-    if (fsync(f->fd) != 0 || rename(f->temporary, f->path) != 0)
-        status = fail(f, "could not be written", errno, err);
-    if (status) {
+    if (rename(f->temporary, f->path) != 0) {
+        hekla_status status = fail(f, "could not be put in its place", errno, err);
         outfile_abandon(f);
         return status;
     }

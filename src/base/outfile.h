@@ -21,6 +21,8 @@ hekla_status outfile_reserve(struct outfile *f, uint64_t n, struct hekla_error *
 /* Thread-safe for bytes that do not overlap. */
 hekla_status outfile_write(
     struct outfile *f, uint64_t offset, const void *data, uint64_t n, struct hekla_error *err);
+/* Waits until all of it is on the disk. */
+hekla_status outfile_sync(struct outfile *f, struct hekla_error *err);
 /* Puts the finished file in its place, or removes it on failure. Closes in any case. */
 hekla_status outfile_commit(struct outfile *f, struct hekla_error *err);
 /* Removes the temporary file; nothing if closed. */

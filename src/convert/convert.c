@@ -177,6 +177,8 @@ hekla_status convert_run(struct convert *c, const struct convert_run *run, struc
         status = convert_pieces(c, &file, run, err);
     if (!status)
         status = gguf_check_unchanged(c->gguf, err);
+    if (!status)
+        status = outfile_sync(&file, err);
     /* Before the name is freed: from here on nothing is left to remove, or we remove it. */
     if (run->temporary)
         run->temporary(NULL);

@@ -59,11 +59,11 @@ static bool try_line(struct line line, float top, const float *x, uint32_t n, st
     nearest(line, top, x, n, q);
     struct sums s = sums_of(x, q, n);
     float det = (float)n * s.qq - s.q * s.q;
-    if (det <= 0.0f)
+    if (s.qq <= 0.0f)
         return false;
     line.d = ((float)n * s.xq - s.x * s.q) / det;
     line.m = (line.d * s.q - s.x) / (float)n;
-    if (line.m < 0.0f)
+    if (det <= 0.0f || line.m < 0.0f) /* equal codes tell no m */
         line = (struct line){s.xq / s.qq, 0.0f};
     float gain = line.d * s.xq - line.m * s.x;
     if (gain <= best->gain || line.d <= 0.0f)
