@@ -1,5 +1,6 @@
 /*
- * cli: the `hekla` program. One file per subcommand; it sees the engine only through hekla/hekla.h.
+ * cli: the `hekla` program. One file per subcommand; it sees the engine only through hekla/hekla.h,
+ * and what makes model files through convert/convert.h.
  *
  * stdout carries results (text, tables, hashes), stderr everything said about them. Only this
  * room reads the environment. Whatever a cli_..._open or a loader returns, its caller releases.
@@ -31,6 +32,7 @@ int cli_info(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_tokenize(int argc, char **argv);
 int cli_perplexity(int argc, char **argv);
+int cli_quantize(int argc, char **argv);
 
 /* Prints "hekla: SENTENCE" on stderr and returns code. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

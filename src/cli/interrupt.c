@@ -54,6 +54,7 @@ void cli_interrupt_open(void)
         sigaction(numbers[i], &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 int cli_interrupt_count(void)

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-/* Installs the handlers (SIGINT; SIGWINCH and SIGCONT wake a reader) and ignores SIGPIPE:
- * a lost reader of stdout is seen as a write error. */
+/* Installs the handlers (SIGINT; SIGWINCH and SIGCONT wake a reader) and ignores SIGPIPE and
+ * SIGXFSZ: a lost reader of stdout or a file over the limit is seen as a write error. */
 void cli_interrupt_open(void);
 /* Ctrl-C's since the last reset. */
 int cli_interrupt_count(void);

@@ -10,6 +10,7 @@ static const struct cli_command commands[] = {
     {"devices", "list what a model can run on", cli_devices},
     {"info", "show a model file's metadata, tensors and a summary", cli_info},
     {"perplexity", "measure how well a model predicts a text", cli_perplexity},
+    {"quantize", "make a model file smaller", cli_quantize},
     {"tokenize", "show the tokens of a text", cli_tokenize},
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };

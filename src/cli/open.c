@@ -39,7 +39,7 @@ int cli_open_model(hekla_model **out, const char *path, const char *device, doub
     char id[64];
 
     device = device ? device : default_device(id, sizeof(id));
-    cli_progress_begin(&progress, path);
+    cli_progress_begin(&progress, "loading", path);
     hekla_status status = hekla_model_open(out,
         &(struct hekla_model_options){
             .path = path,

@@ -52,6 +52,11 @@ static bool takes_value(const struct cli_option *row)
     return row->type <= CLI_OPTION_CHOICE;
 }
 
+static bool is_flag(const struct cli_option *row)
+{
+    return row->type < CLI_OPTION_HEADING;
+}
+
 /* Copies a flag without its "=value"; '_' inside a long name counts as '-'. */
 static void flag_name(char out[NAME_MAX_BYTES], const char *text)
 {
@@ -76,7 +81,7 @@ static bool has_name(const char *names, const char *flag)
 static const struct cli_option *find(const struct cli_options *options, const char *flag)
 {
     for (size_t i = 0; i < options->n_rows; i++)
-        if (options->rows[i].type != CLI_OPTION_HEADING && has_name(options->rows[i].names, flag))
+        if (is_flag(&options->rows[i]) && has_name(options->rows[i].names, flag))
             return &options->rows[i];
     return NULL;
 }
@@ -94,7 +99,7 @@ static void fail_unknown(const struct cli_options *options, const char *flag)
     for (size_t i = 0; i < options->n_rows; i++) {
         const char *names = options->rows[i].names, *name;
         size_t n;
-        if (options->rows[i].type == CLI_OPTION_HEADING)
+        if (!is_flag(&options->rows[i]))
             continue;
         while ((n = cli_option_next_name(&names, &name)) > 0) {
             char candidate[NAME_MAX_BYTES];
@@ -227,12 +232,27 @@ static bool take_value(const struct cli_options *options, const struct cli_optio
     return true;
 }
 
+/* Stores an argument in the first operand that has none; false: all have. */
+static bool take_operand(const struct cli_options *options, const char *text, void *values)
+{
+    for (size_t i = 0; i < options->n_rows; i++) {
+        const char **member = (const char **)((char *)values + options->rows[i].offset);
+        if (options->rows[i].type == CLI_OPTION_OPERAND && !*member) {
+            *member = text;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool take_argument(
     const struct cli_options *options, int argc, char **argv, int *i, void *values)
 {
     char flag[NAME_MAX_BYTES];
 
     if (argv[*i][0] != '-' || !argv[*i][1]) {
+        if (take_operand(options, argv[*i], values))
+            return true;
         cli_fail(CLI_USAGE, "\"hekla %s\" does not know what to do with \"%s\"; usage: hekla %s %s",
             options->command, argv[*i], options->command, options->usage);
         return false;

@@ -18,6 +18,8 @@ enum cli_option_type {
     CLI_OPTION_SET,     /* bool, becomes true */
     CLI_OPTION_UNSET,   /* bool, becomes false */
     CLI_OPTION_HEADING, /* no flag: starts a group in --help */
+    CLI_OPTION_OPERAND, /* const char *: the next argument that is no flag; its name is for --help
+                         */
 };
 
 struct cli_option {

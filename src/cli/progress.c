@@ -38,9 +38,10 @@ static uint64_t model_bytes(const char *path)
     return sum;
 }
 
-void cli_progress_begin(struct cli_progress *progress, const char *path)
+void cli_progress_begin(struct cli_progress *progress, const char *what, const char *path)
 {
     *progress = (struct cli_progress){
+        .what = what,
         .bytes = path ? model_bytes(path) : 0,
         .began = cli_seconds(),
         .terminal = isatty(STDERR_FILENO),
@@ -57,8 +58,8 @@ static void draw(struct cli_progress *progress, double fraction, double seconds)
     for (int i = 0; i < WIDTH; i++)
         bar[i] = i < full ? '#' : '.';
     bar[WIDTH] = 0;
-    fprintf(stderr, "\rloading [%s%s%s] %3.0f %%", progress->colour ? "\033[32m" : "", bar,
-        progress->colour ? "\033[0m" : "", fraction * 100);
+    fprintf(stderr, "\r%s [%s%s%s] %3.0f %%", progress->what, progress->colour ? "\033[32m" : "",
+        bar, progress->colour ? "\033[0m" : "", fraction * 100);
     if (progress->bytes) {
         double done = fraction * (double)progress->bytes;
         fprintf(stderr, "  %.0f of %.0f MiB, %.2f GB/s ", done / (1 << 20),

@@ -29,3 +29,9 @@ float quant_bf16_term(
     assert(!"a FLOAT format has no integer sums");
     return 0.0f;
 }
+
+void quant_bf16_quantize(const float *x, uint8_t *block)
+{
+    uint32_t u = exact_bits(*x); /* rounded to nearest even */
+    quant_write16(block, (u + 0x7fff + (u >> 16 & 1)) >> 16);
+}

@@ -28,3 +28,8 @@ float quant_f16_term(
     assert(!"a FLOAT format has no integer sums");
     return 0.0f;
 }
+
+void quant_f16_quantize(const float *x, uint8_t *block)
+{
+    quant_write16(block, exact_float_to_half(*x));
+}

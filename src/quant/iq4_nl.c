@@ -5,6 +5,7 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
 
 void quant_iq4_nl_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -27,4 +28,20 @@ float quant_iq4_nl_term(
     (void)sum_lo, (void)sum_hi;
     /* At most 32 * 127 * 127 < 2^24. */
     return b->d * (float)(lo + hi);
+}
+
+void quant_iq4_nl_quantize(const float *x, uint8_t *block)
+{
+    static const struct fit_scaled type = {.n_sub = 1,
+        .n = 32,
+        .values = quant_iq4_values,
+        .n_values = 16,
+        .step = 1.5f,
+        .scale_low = 1,
+        .scale_high = 1};
+    int32_t scale[FIT_MOST_SUBS];
+    uint8_t code[FIT_MOST];
+    float d = fit_scaled(&type, x, scale, code);
+    quant_write16(block, exact_float_to_half(d));
+    fit_put_nibbles(code, block + 2);
 }

@@ -6,6 +6,9 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
+
+#include <string.h>
 
 void quant_iq4_xs_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -32,4 +35,26 @@ float quant_iq4_xs_term(
     (void)sum_lo, (void)sum_hi;
     /* At most 32 * 32 * 127 * 127 = 16,516,096 < 2^24. */
     return b->d * (float)(b->scale[0] * (lo + hi));
+}
+
+void quant_iq4_xs_quantize(const float *x, uint8_t *block)
+{
+    static const struct fit_scaled type = {.n_sub = 8,
+        .n = 32,
+        .values = quant_iq4_values,
+        .n_values = 16,
+        .step = 1.5f,
+        .scale_low = -32,
+        .scale_high = 31};
+    int32_t scale[FIT_MOST_SUBS];
+    uint8_t code[FIT_MOST];
+    float d = fit_scaled(&type, x, scale, code);
+    memset(block, 0, 8);
+    quant_write16(block, exact_float_to_half(d));
+    for (int j = 0; j < 8; j++) {
+        int s = scale[j] + 32;
+        block[2 + j / 4] |= (uint8_t)((s >> 4) << j % 4 * 2);
+        block[4 + j / 2] |= (uint8_t)((s & 15) << j % 2 * 4);
+        fit_put_nibbles(code + 32 * j, block + 8 + 16 * j);
+    }
 }

@@ -7,6 +7,10 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
+
+#include <math.h>
+#include <stdbool.h>
 
 void quant_mxfp4_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -33,4 +37,35 @@ float quant_mxfp4_term(
     (void)sum_lo, (void)sum_hi;
     /* At most 32 * 12 * 127 < 2^24. */
     return b->d * (float)(lo + hi);
+}
+
+/* Codes for the scale 2^exponent of E2M1's values; returns the squared error in units of it. */
+static float codes_at(const float *x, int exponent, uint8_t q[32])
+{
+    float sum = 0.0f;
+    for (int i = 0; i < 32; i++) {
+        float y = ldexpf(x[i], 1 - exponent), a = fabsf(y);
+        int k = 0;
+        while (k < 7 && a > 0.5f * (float)(quant_e2m1[k] + quant_e2m1[k + 1]))
+            k++;
+        float e = a - quant_e2m1[k];
+        sum += e * e;
+        q[i] = (uint8_t)(k && y < 0.0f ? k | 8 : k);
+    }
+    return sum;
+}
+
+/* The power of two below a quarter of the largest weight lets that be at most 8, cut to 6; with the
+ * next one nothing is cut but steps are twice as wide. */
+void quant_mxfp4_quantize(const float *x, uint8_t *block)
+{
+    uint8_t q[32], wide[32];
+    int exponent;
+    frexpf(fit_extreme(x, 32), &exponent);
+    exponent -= 3;
+    exponent = exponent < -127 ? -127 : exponent;
+    float error = codes_at(x, exponent, q), error_wide = codes_at(x, exponent + 1, wide);
+    bool widen = 4.0f * error_wide < error;
+    block[0] = (uint8_t)(exponent + widen + 127);
+    fit_put_nibbles(widen ? wide : q, block + 1);
 }

@@ -6,6 +6,7 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
 
 #include <string.h>
 
@@ -39,4 +40,18 @@ float quant_q2_k_term(
     float plus = b->d * (float)((b->scale[0] & 15) * lo + (b->scale[1] & 15) * hi);
     float minus = b->dmin * (float)((b->scale[0] >> 4) * sum_lo + (b->scale[1] >> 4) * sum_hi);
     return plus - minus;
+}
+
+void quant_q2_k_quantize(const float *x, uint8_t *block)
+{
+    static const struct fit_affine type = {.n_sub = 16, .n = 16, .top = 3, .scale_top = 15};
+    uint8_t scale[FIT_MOST_SUBS], minimum[FIT_MOST_SUBS], code[FIT_MOST];
+    struct fit_pair pair = fit_affine(&type, x, scale, minimum, code);
+    memset(block, 0, 80);
+    for (int j = 0; j < 16; j++)
+        block[j] = (uint8_t)(scale[j] | minimum[j] << 4);
+    for (int i = 0; i < 256; i++)
+        block[16 + i / 128 * 32 + i % 32] |= (uint8_t)(code[i] << i % 128 / 32 * 2);
+    quant_write16(block + 80, exact_float_to_half(pair.d));
+    quant_write16(block + 82, exact_float_to_half(pair.dmin));
 }

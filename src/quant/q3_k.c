@@ -7,6 +7,7 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
 
 #include <string.h>
 
@@ -47,4 +48,30 @@ float quant_q3_k_term(
 {
     /* At most 32 * 32 * 4 * 127 < 2^24. */
     return b->d * (float)(b->scale[0] * (lo - 4 * sum_lo) + b->scale[1] * (hi - 4 * sum_hi));
+}
+
+void quant_q3_k_quantize(const float *x, uint8_t *block)
+{
+    static const int8_t values[8] = {-4, -3, -2, -1, 0, 1, 2, 3};
+    static const struct fit_scaled type = {.n_sub = 16,
+        .n = 16,
+        .values = values,
+        .n_values = 8,
+        .step = 0.15f,
+        .scale_low = -32,
+        .scale_high = 31};
+    int32_t scale[FIT_MOST_SUBS];
+    uint8_t code[FIT_MOST];
+    float d = fit_scaled(&type, x, scale, code);
+    memset(block, 0, 108);
+    for (int i = 0; i < 256; i++) {
+        block[i % 32] |= (uint8_t)((code[i] >> 2) << i / 32);
+        block[32 + i / 128 * 32 + i % 32] |= (uint8_t)((code[i] & 3) << i % 128 / 32 * 2);
+    }
+    for (int j = 0; j < 16; j++) {
+        int s = scale[j] + 32;
+        block[96 + j % 8] |= (uint8_t)((s & 15) << j / 8 * 4);
+        block[104 + j % 4] |= (uint8_t)((s >> 4) << j / 4 * 2);
+    }
+    quant_write16(block + 108, exact_float_to_half(d));
 }

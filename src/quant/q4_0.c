@@ -7,6 +7,7 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
 
 void quant_q4_0_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -30,4 +31,13 @@ float quant_q4_0_term(
 {
     (void)sum_lo, (void)sum_hi;
     return b->d * (float)(lo + hi);
+}
+
+void quant_q4_0_quantize(const float *x, uint8_t *block)
+{
+    uint8_t q[32];
+    float d = fit_extreme(x, 32) / -8.0f;
+    fit_codes(&(struct fit_line){0.0f, fit_inverse(d), 8.5f, 15}, x, q);
+    quant_write16(block, exact_float_to_half(d));
+    fit_put_nibbles(q, block + 2);
 }

@@ -3,6 +3,7 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
 
 void quant_q4_1_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -25,4 +26,16 @@ float quant_q4_1_term(
 {
     /* At most 32 * 15 * 127 < 2^24. */
     return b->d * (float)(lo + hi) + b->dmin * (float)(sum_lo + sum_hi);
+}
+
+void quant_q4_1_quantize(const float *x, uint8_t *block)
+{
+    uint8_t q[32];
+    float low, high;
+    fit_range(x, 32, &low, &high);
+    float d = (high - low) / 15.0f;
+    fit_codes(&(struct fit_line){low, fit_inverse(d), 0.5f, 15}, x, q);
+    quant_write16(block, exact_float_to_half(d));
+    quant_write16(block + 2, exact_float_to_half(low));
+    fit_put_nibbles(q, block + 4);
 }

@@ -6,6 +6,7 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
 
 void quant_q4_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -42,4 +43,18 @@ float quant_q4_k_term(
     float plus = b->d * (float)(b->scale[0] * (lo + hi));
     float minus = b->dmin * (float)(b->scale[1] * (sum_lo + sum_hi));
     return plus - minus;
+}
+
+void quant_q4_k_quantize(const float *x, uint8_t *block)
+{
+    static const struct fit_affine type = {.n_sub = 8, .n = 32, .top = 15, .scale_top = 63};
+    uint8_t scale[FIT_MOST_SUBS], minimum[FIT_MOST_SUBS], code[FIT_MOST];
+    struct fit_pair pair = fit_affine(&type, x, scale, minimum, code);
+    quant_write16(block, exact_float_to_half(pair.d));
+    quant_write16(block + 2, exact_float_to_half(pair.dmin));
+    quant_put_scale_min(scale, minimum, block + 4);
+    for (int i = 0; i < 128; i++) {
+        const uint8_t *q = code + i / 32 * 64 + i % 32;
+        block[16 + i] = (uint8_t)(q[0] | q[32] << 4);
+    }
 }

@@ -5,6 +5,7 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
 
 void quant_q5_0_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -31,4 +32,14 @@ float quant_q5_0_term(
     const struct quant_block *b, int32_t lo, int32_t hi, int32_t sum_lo, int32_t sum_hi)
 {
     return b->d * (float)(lo + hi - 16 * (sum_lo + sum_hi));
+}
+
+void quant_q5_0_quantize(const float *x, uint8_t *block)
+{
+    uint8_t q[32];
+    float d = fit_extreme(x, 32) / -16.0f;
+    fit_codes(&(struct fit_line){0.0f, fit_inverse(d), 16.5f, 31}, x, q);
+    quant_write16(block, exact_float_to_half(d));
+    fit_put_fifths(q, block + 2);
+    fit_put_nibbles(q, block + 6);
 }

@@ -8,6 +8,7 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
 
 void quant_q6_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -44,4 +45,32 @@ float quant_q6_k_term(
     (void)sum_lo, (void)sum_hi;
     /* Four times a number below 2^24: exact in a float. */
     return b->d * (float)(b->scale[0] * lo + b->scale[1] * hi);
+}
+
+void quant_q6_k_quantize(const float *x, uint8_t *block)
+{
+    int8_t values[64];
+    const struct fit_scaled type = {.n_sub = 16,
+        .n = 16,
+        .values = values,
+        .n_values = 64,
+        .step = 0.15f,
+        .scale_low = -128,
+        .scale_high = 127};
+    int32_t scale[FIT_MOST_SUBS];
+    uint8_t code[FIT_MOST];
+    for (int k = 0; k < 64; k++)
+        values[k] = (int8_t)(k - 32);
+    float d = fit_scaled(&type, x, scale, code);
+    for (int i = 0; i < 128; i++) {
+        const uint8_t *q = code + i / 64 * 128 + i % 64;
+        block[i] = (uint8_t)((q[0] & 15) | (q[64] & 15) << 4);
+    }
+    for (int i = 0; i < 64; i++) {
+        const uint8_t *q = code + i / 32 * 128 + i % 32;
+        block[128 + i] = (uint8_t)(q[0] >> 4 | q[32] >> 4 << 2 | q[64] >> 4 << 4 | q[96] >> 4 << 6);
+    }
+    for (int j = 0; j < 16; j++)
+        block[192 + j] = (uint8_t)(int8_t)scale[j];
+    quant_write16(block + 208, exact_float_to_half(d));
 }

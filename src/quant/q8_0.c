@@ -2,6 +2,9 @@
 #include "quant/quant.h"
 
 #include "base/exact.h"
+#include "quant/fit.h"
+
+#include <math.h>
 
 void quant_q8_0_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -24,4 +27,12 @@ float quant_q8_0_term(
 {
     (void)sum_lo, (void)sum_hi;
     return b->d * (float)(lo + hi);
+}
+
+void quant_q8_0_quantize(const float *x, uint8_t *block)
+{
+    float d = fabsf(fit_extreme(x, 32)) / 127.0f, inverse = fit_inverse(d);
+    quant_write16(block, exact_float_to_half(d));
+    for (int i = 0; i < 32; i++)
+        block[2 + i] = (uint8_t)(int8_t)roundf(x[i] * inverse);
 }

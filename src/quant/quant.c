@@ -4,13 +4,17 @@
 
 #include <string.h>
 
+#define READ(name) NULL
+#define WRITE(name) quant_##name##_quantize
 const struct quant_type quant_types[QT_COUNT] = {
-#define QUANT(name, cls, label, id, elements, bytes, u4, word, half, super)                        \
+#define QUANT(name, cls, label, id, elements, bytes, u4, word, half, super, files)                 \
     {#name, label, QUANT_CLASS_##cls, id, elements, bytes, u4, word, half, super,                  \
-        quant_##name##_slot, quant_##name##_load, quant_##name##_term},
+        quant_##name##_slot, quant_##name##_load, quant_##name##_term, files(name)},
 #include "quant/quants.def"
 #undef QUANT
 };
+#undef WRITE
+#undef READ
 
 const struct quant_type *quant_find(uint32_t file_id)
 {
@@ -37,6 +41,13 @@ const char *quant_supported(void)
 #undef QUANT
         ;
     return all + 1;
+}
+
+float quant_limit(const struct quant_type *type)
+{
+    if (type == &quant_types[QT_bf16])
+        return 0x1.fep127f;
+    return type == &quant_types[QT_mxfp4] ? 0x1p127f : 65504.0f;
 }
 
 bool quant_file_bytes(uint32_t file_id, uint64_t row, uint64_t n_rows, uint64_t *bytes)
@@ -224,6 +235,15 @@ void quant_scale_min(const uint8_t *s, uint32_t j, uint32_t *scale, uint32_t *mi
     } else {
         *scale = (s[j + 4] & 15u) | (uint32_t)(s[j - 4] >> 6) << 4;
         *minimum = (uint32_t)(s[j + 4] >> 4) | (uint32_t)(s[j] >> 6) << 4;
+    }
+}
+
+void quant_put_scale_min(const uint8_t scale[8], const uint8_t minimum[8], uint8_t out[12])
+{
+    for (int j = 0; j < 4; j++) {
+        out[j] = (uint8_t)(scale[j] | scale[j + 4] >> 4 << 6);
+        out[j + 4] = (uint8_t)(minimum[j] | minimum[j + 4] >> 4 << 6);
+        out[j + 8] = (uint8_t)((scale[j + 4] & 15) | (minimum[j + 4] & 15) << 4);
     }
 }
 

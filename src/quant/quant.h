@@ -61,6 +61,9 @@ struct quant_type {
     /* INT: the block's value from products and sums of its two halves of 16; see weights.glsl. */
     float (*term)(
         const struct quant_block *b, int32_t lo, int32_t hi, int32_t sum_lo, int32_t sum_hi);
+    /* block_elements finite floats of magnitudes up to quant_limit -> a file block, the same bytes
+     * on every machine. NULL: such files are only read. */
+    void (*quantize)(const float *x, uint8_t *block);
 };
 
 extern const struct quant_type quant_types[QT_COUNT];
@@ -71,6 +74,8 @@ const struct quant_type *quant_find(uint32_t file_id);
 const char *quant_file_type_name(uint32_t file_id);
 /* "F32 F16 ...": the supported types, for messages. */
 const char *quant_supported(void);
+/* The largest magnitude that can be quantised: what the type, or the half that scales it, holds. */
+float quant_limit(const struct quant_type *type);
 /* Bytes of n_rows rows of `row` elements; false: unknown type, a row that is not a whole number of
  * blocks, or more than 64 bits. (A gguf_type_bytes_fn.) */
 bool quant_file_bytes(uint32_t file_id, uint64_t row, uint64_t n_rows, uint64_t *bytes);
@@ -110,7 +115,8 @@ const uint32_t *quant_table(const struct quant_type *type, uint64_t *bytes);
 #define QUANT(name, ...)                                                                           \
     void quant_##name##_slot(const uint8_t *, uint32_t, uint32_t, struct quant_slot *);            \
     void quant_##name##_load(const struct quant_slot *, struct quant_block *);                     \
-    float quant_##name##_term(const struct quant_block *, int32_t, int32_t, int32_t, int32_t);
+    float quant_##name##_term(const struct quant_block *, int32_t, int32_t, int32_t, int32_t);     \
+    void quant_##name##_quantize(const float *, uint8_t *);
 #include "quant/quants.def"
 #undef QUANT
 
@@ -132,6 +138,11 @@ static inline uint32_t quant_magnitude_bits(uint32_t m)
 {
     return (m << 13) + (UINT32_C(103) << 23);
 }
+static inline void quant_write16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
 /* The low 4 bits of 32 values -> 16 bytes: low nibbles 0..15, high nibbles 16..31; and back. */
 void quant_pack_nibbles(const uint8_t value[32], uint32_t out[4]);
 void quant_unpack_nibbles(const uint32_t in[4], int8_t value[32]);
@@ -149,5 +160,6 @@ extern const int8_t quant_iq4_values[16]; /* IQ4_NL, IQ4_XS */
 extern const int8_t quant_e2m1[16];       /* MXFP4, NVFP4: twice the values of E2M1 */
 /* Q4_K, Q5_K: 6-bit scale and minimum j of 8 from 12 bytes. */
 void quant_scale_min(const uint8_t *s, uint32_t j, uint32_t *scale, uint32_t *minimum);
+void quant_put_scale_min(const uint8_t scale[8], const uint8_t minimum[8], uint8_t out[12]);
 
 #endif
