@@ -14,7 +14,7 @@ struct gpu_device {
     VkDevice handle;
     struct VolkDeviceTable vk;
     VkQueue queue;
-    uint32_t queue_family;
+    uint32_t queue_family, timestamp_bits; /* 0 bits: no timestamps */
     VkSemaphore timeline;
     uint64_t next_ticket; /* guarded by lock */
     pthread_mutex_t lock;
@@ -58,6 +58,8 @@ void gpu_caps_query(VkPhysicalDevice physical, struct gpu_caps *out);
 void gpu_caps_reference(struct gpu_caps *out);
 hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct hekla_error *err);
 bool gpu_has_extension(VkPhysicalDevice physical, const char *name);
+/* command.c */
+VkCommandBuffer gpu_commands_handle(const struct gpu_commands *c);
 /* memory.c */
 uint32_t gpu_largest_local_heap(const VkPhysicalDeviceMemoryProperties *m);
 /* Bytes of host memory that can still be used. */
