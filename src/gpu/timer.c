@@ -70,6 +70,10 @@ hekla_status gpu_timer_read(struct gpu_timer *timer, double *seconds, struct hek
         return hekla_fail(err, HEKLA_DEVICE, "%s did not write its timestamps", dev->name);
     }
     VK_TRY(result);
+    if (timer->n > 1 && ticks[timer->n - 1] == ticks[0]) {
+        free(ticks);
+        return hekla_fail(err, HEKLA_DEVICE, "the timestamps of %s stand still", dev->name);
+    }
     /* The counter may wrap around, but not twice in a run. */
     for (uint32_t i = timer->n; i-- > 0;)
         seconds[i] = (double)((ticks[i] - ticks[0]) & mask) *

@@ -32,8 +32,8 @@ const struct op *plan_ops(const struct plan *plan, uint32_t *n);
  * The run has ended; runs of a timed plan must not overlap. */
 hekla_status plan_times(const struct plan *plan, double *seconds, struct hekla_error *err);
 
-/* peak.c: the fastest that a kernel was seen to read memory, in bytes a second; 0: the device does
- * no work. Takes some memory for a moment. */
+/* peak.c: bytes a second that the device was seen to move at best, by a kernel that reads or by
+ * copies (read and written). Takes some memory for a moment. */
 hekla_status plan_measure_peak(struct gpu_device *dev, struct plan_pipelines *pipelines,
     double *bytes_per_second, struct hekla_error *err);
 
