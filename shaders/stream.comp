@@ -1,5 +1,5 @@
 #version 450
-/* y[i] = the words of x that invocation i sees, combined by xor: reads memory as fast as it goes. */
+/* y[i] = the words of x that invocation i sees, joined by xor: reads memory, and nothing else. */
 #include "common.glsl"
 layout(push_constant) uniform Args { stream_args a; };
 layout(binding = 0) readonly buffer X { uvec4 x[]; };
