@@ -21,7 +21,8 @@ static void begin(struct bench *b, uint32_t tokens, uint32_t pos, uint32_t vocab
 /* A matrix in as many parts as the device's bindings ask for. */
 static struct matrix make_matrix(struct test *t, uint32_t n, uint32_t rows)
 {
-    uint64_t bytes = quant_layout_of(&quant_types[t->quant], n).row_u4 * 16ull * rows;
+    struct quant_layout layout = quant_layout_of(&quant_types[t->quant], n);
+    uint64_t bytes = quant_rows_bytes(&layout, rows);
     uint32_t shards = (uint32_t)(bytes / (t->own->caps.max_range / 8 * 7)) + 1;
     return test_matrix(t, n, rows, shards);
 }

@@ -13,7 +13,7 @@ static struct op_traffic traffic_embed(const struct op *op, struct step s)
     const struct embed_args *a = (const void *)op->args;
     /* Each token is in one shard, whose table follows its rows; counted with the first. */
     uint64_t n = a->row_first == 0 ? s.n : 0;
-    return (struct op_traffic){n * a->row_u4 * 16, n * a->n * 4, 0};
+    return (struct op_traffic){n * a->quad_u4 * 4, n * a->n * 4, 0};
 }
 
 static struct op_traffic traffic_rmsnorm(const struct op *op, struct step s)
