@@ -54,5 +54,13 @@ if(files)
     set_tests_properties(kernels.masks PROPERTIES SKIP_RETURN_CODE 77)
 endif()
 
+# That the benchmarks run; their numbers are not looked at.
+set(tiny ${CMAKE_SOURCE_DIR}/models/hekla-tiny-q8_0.gguf)
+add_test(NAME bench.kernels COMMAND kernel_bench --csv --seconds 0 rmsnorm)
+add_test(NAME bench.model COMMAND model_bench -m ${tiny} -p 4 -n 2 -d 0,100 -r 2)
+add_test(NAME bench.host COMMAND host_bench -n 4 --layers 5 ${tiny})
+set_tests_properties(bench.kernels bench.model bench.host PROPERTIES SKIP_RETURN_CODE 77
+    FAIL_REGULAR_EXPRESSION "Validation (Error|Warning)|VUID-|SYNC-HAZARD|UNASSIGNED-")
+
 # Shows that the validation layers would report a hazard
 hekla_executable(layer_canary tests/style/canary.c)

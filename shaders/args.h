@@ -142,4 +142,9 @@ STRUCT(sample_args)
     U32 n_vocab;
 };
 
+STRUCT(stream_args)
+{
+    U32 n_u4, n_threads;
+};
+
 #endif

@@ -186,6 +186,7 @@ struct hekla_session_options {
     uint32_t n_batch; /* most prompt tokens evaluated at once; 0: 512 */
     enum hekla_kv_type kv_type;
     bool all_logits; /* keep the logits of every evaluated position, not only the newest */
+    bool profile;    /* time every kernel; slower: steps are not submitted ahead */
 };
 
 HEKLA_API hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
@@ -247,15 +248,39 @@ HEKLA_API hekla_status hekla_session_generate(hekla_session *session,
     bool (*token)(void *user, hekla_token token), void *user, size_t *generated,
     struct hekla_error *err);
 
+struct hekla_phase_stats {
+    uint64_t tokens;
+    double seconds, cpu_seconds; /* cpu: that the calling thread spent; the device ran beside it */
+    uint64_t submits, dispatches, barriers, descriptor_writes;
+};
 struct hekla_stats {
-    uint64_t prompt_tokens, generated_tokens;
-    double prompt_seconds, generate_seconds;
+    struct hekla_phase_stats prompt,
+        generation; /* evaluating given tokens; hekla_session_generate */
     /* Counters since the session was opened. After warm-up, decoding adds only to the first two. */
     uint64_t submits, dispatches;
     uint64_t allocations, pipelines, descriptor_writes, recordings;
     uint64_t device_bytes; /* KV cache and scratch memory */
 };
 HEKLA_API void hekla_session_get_stats(const hekla_session *session, struct hekla_stats *out);
+
+enum hekla_phase { HEKLA_PROMPT, HEKLA_GENERATION };
+struct hekla_profile_row {
+    const char *kernel, *format; /* format: of the weights, or "-" */
+    uint64_t dispatches;
+    double seconds;
+    uint64_t bytes, operations; /* read and written, each byte once; multiplications, additions */
+};
+struct hekla_profile {
+    const struct hekla_profile_row *rows; /* [n_rows], slowest first; until the next call */
+    size_t n_rows;
+    uint64_t steps;
+    double layer_least, layer_median, layer_most; /* of all layers: seconds a step */
+    double peak_bytes_per_second;                 /* measured when the session was opened */
+};
+/* What the device did in a phase, by its own clock, for a session opened with `profile`; no rows if
+ * the device has no timestamps, or none that work. */
+HEKLA_API void hekla_session_get_profile(
+    hekla_session *session, enum hekla_phase phase, struct hekla_profile *out);
 
 #ifdef __cplusplus
 }

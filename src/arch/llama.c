@@ -231,8 +231,11 @@ static void build(const struct model *m, const struct arch_scratch *s, enum arch
 {
     const struct model_weights *w = &m->weights;
     op_embed(list, s->x, &w->token_embd);
-    for (uint32_t i = 0; i < m->params.n_layer; i++)
+    for (uint32_t i = 0; i < m->params.n_layer; i++) {
+        list->layer = i + 1;
         build_layer(m, &w->layers[i], &s->kv[i], s, list);
+    }
+    list->layer = 0;
     if (logits == ARCH_LOGITS_NONE)
         return;
     if (op_can_norm(list, &w->output)) {

@@ -99,12 +99,12 @@ void cli_generate_report(const struct cli_run *run)
 
     hekla_session_get_stats(run->session, &stats);
     fprintf(stderr, "load: %.2f s | prompt: %" PRIu64 " tokens", run->load_seconds,
-        stats.prompt_tokens);
-    if (stats.prompt_seconds > 0)
-        fprintf(stderr, ", %.1f tokens/s", (double)stats.prompt_tokens / stats.prompt_seconds);
-    fprintf(stderr, " | generation: %" PRIu64 " tokens", stats.generated_tokens);
-    if (stats.generate_seconds > 0) {
-        double rate = (double)stats.generated_tokens / stats.generate_seconds;
+        stats.prompt.tokens);
+    if (stats.prompt.seconds > 0)
+        fprintf(stderr, ", %.1f tokens/s", (double)stats.prompt.tokens / stats.prompt.seconds);
+    fprintf(stderr, " | generation: %" PRIu64 " tokens", stats.generation.tokens);
+    if (stats.generation.seconds > 0) {
+        double rate = (double)stats.generation.tokens / stats.generation.seconds;
         fprintf(stderr, ", %.1f tokens/s, %.1f GB/s", rate,
             rate * (double)run->info.decode_bytes * 1e-9);
     }

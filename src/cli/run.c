@@ -75,6 +75,7 @@ static int open_run(struct cli_run *run)
             .n_batch = (uint32_t)(o->batch < o->ubatch ? o->batch : o->ubatch),
             .kv_type = (enum hekla_kv_type)(o->cache_k ? o->cache_k : o->cache_v),
             .all_logits = rows_wanted,
+            .profile = o->profile,
         },
         &err);
     if (status != HEKLA_OK)
@@ -87,12 +88,12 @@ static int open_run(struct cli_run *run)
     return code;
 }
 
-static void report(const struct cli_run *run)
+static void report(struct cli_run *run)
 {
     struct hekla_stats stats;
 
     hekla_session_get_stats(run->session, &stats);
-    if (stats.prompt_tokens == 0 || !cli_write("", 0))
+    if (stats.prompt.tokens == 0 || !cli_write("", 0))
         return;
     if (run->options.hash) {
         cli_writef(
@@ -101,6 +102,8 @@ static void report(const struct cli_run *run)
     }
     if (!run->options.no_perf)
         cli_generate_report(run);
+    if (run->options.profile)
+        cli_profile_report(run);
 }
 
 /* Reads the prompt before a model is loaded, which may take long. */

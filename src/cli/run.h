@@ -18,7 +18,7 @@ struct cli_run_options {
     int64_t top_k, repeat_last_n, seed;
     bool escape, hash, ignore_eos;
     bool conversation, no_conversation, single_turn;
-    bool no_display_prompt, verbose, no_perf;
+    bool no_display_prompt, verbose, no_perf, profile;
 };
 
 struct cli_run {
@@ -61,5 +61,7 @@ int cli_generate(struct cli_run *run, const hekla_token *tokens, size_t n,
     struct cli_text *collected, enum cli_stop *stop);
 /* The closing line, and with --verbose the session's counters. */
 void cli_generate_report(const struct cli_run *run);
+/* profile.c: what --profile asks for. */
+void cli_profile_report(struct cli_run *run);
 
 #endif

@@ -100,6 +100,8 @@ static const struct cli_option rows[] = {
         "end with a hash (64-bit FNV-1a) of the logits of every evaluated position and one of the "
         "generated tokens"),
     SET(no_perf, "--no-perf", "no closing line with speeds"),
+    SET(profile, "--profile",
+        "end with the time of every kernel and of the host; slower, as nothing is done ahead"),
     SET(verbose, "-v|--verbose", "also tell the seed, sizes and counters"),
 };
 

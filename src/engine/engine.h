@@ -43,6 +43,7 @@ struct hekla_session {
     void *on_logits_user;
     struct hekla_stats stats;
     struct gpu_counters counters_at_open;
+    struct session_profile *profile; /* NULL: not asked for */
 };
 
 /* memory.c: sizes the context for `available` bytes, and decides where all that a session needs on
@@ -66,6 +67,20 @@ hekla_status session_check_tokens(
 hekla_status session_run(struct hekla_session *s, struct plan *plan, struct hekla_error *err);
 /* Copies logits rows to the host, as part of a list. */
 void session_append_fetch(const struct hekla_session *s, struct op_list *list, uint32_t rows);
+
+/* profile.c: a stretch of a phase, for the statistics; and the times of a plan that has just run.
+ */
+struct session_span {
+    double wall, cpu; /* seconds */
+    struct gpu_counters counters;
+};
+struct session_span session_span_begin(const struct hekla_session *s);
+void session_span_end(struct hekla_session *s, enum hekla_phase phase,
+    const struct session_span *began, uint64_t n_tokens);
+hekla_status session_profile_create(struct hekla_session *s, struct hekla_error *err);
+void session_profile_destroy(struct session_profile *p);
+void session_profile_add(struct hekla_session *s, const struct plan *plan, enum hekla_phase phase,
+    uint32_t n_tokens, uint32_t pos);
 
 double engine_now(void); /* seconds, monotonic */
 

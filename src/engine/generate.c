@@ -122,14 +122,22 @@ static hekla_status receive(struct run *r, hekla_token *token, struct hekla_erro
             s->on_logits(s->on_logits_user, r->first + i - 1, s->readback.host);
         s->pos = r->first + i;
     }
+    /* The step for position first + i - 1 chose this token; the first one was only chosen. */
+    session_profile_add(s, i ? s->decode : s->sample, HEKLA_GENERATION, 1, r->first + i - 1);
     r->received++;
     return HEKLA_OK;
+}
+
+/* The host looks at what a step left behind before the next one may begin. */
+static bool may_run_ahead(const struct hekla_session *s)
+{
+    return !s->all_logits && !s->profile;
 }
 
 /* Short steps are submitted further ahead: the host's share then hides behind them. */
 static uint32_t choose_ahead(const struct hekla_session *s, double seconds_per_token)
 {
-    if (s->all_logits)
+    if (!may_run_ahead(s))
         return 1;
     return seconds_per_token < 0.005 ? MOST_AHEAD : seconds_per_token < 0.05 ? 4 : 2;
 }
@@ -148,7 +156,7 @@ static hekla_status run_tokens(struct run *r, bool ignore_end,
         if (status != HEKLA_OK)
             break;
         r->ahead = choose_ahead(r->s, (engine_now() - start) / r->received);
-        if (r->received == 1 && !r->s->all_logits)
+        if (r->received == 1 && may_run_ahead(r->s))
             status = submit_ahead(r, err); /* the device works while the host prints */
         go = (!token || token(user, id)) &&
              (ignore_end || !tokenizer_is_end(r->s->model->tokenizer, id));
@@ -165,9 +173,9 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
         return hekla_fail(err, HEKLA_ARGUMENT, "nothing has been evaluated to generate from");
     struct hekla_sampling defaults = hekla_sampling_default();
     uint32_t room = s->n_ctx - s->pos + 1; /* the last token need not be evaluated */
-    struct run r = {.s = s, .first = s->pos, .ahead = s->all_logits ? 1 : 2};
+    struct run r = {.s = s, .first = s->pos, .ahead = may_run_ahead(s) ? 2 : 1};
     r.limit = n < 0 || n > room ? room : (uint32_t)n;
-    double start = engine_now();
+    struct session_span span = session_span_begin(s);
     hekla_status status = record_plans(s, err);
     if (status == HEKLA_OK) {
         init_step(s, sampling ? sampling : &defaults);
@@ -182,7 +190,6 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
         s->logits = LOGITS_ON_DEVICE;
     if (generated)
         *generated = r.received;
-    s->stats.generated_tokens += r.received;
-    s->stats.generate_seconds += engine_now() - start;
+    session_span_end(s, HEKLA_GENERATION, &span, r.received);
     return status;
 }

@@ -1,19 +1,10 @@
-#define _POSIX_C_SOURCE 200809L
 #include "engine/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 extern const uint8_t hekla_builtin_model[], hekla_builtin_model_end[];
-
-double engine_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 hekla_status hekla_device_list(
     struct hekla_device_info *out, size_t cap, size_t *count, struct hekla_error *err)

@@ -45,7 +45,7 @@ hekla_status hekla_session_score(
     if (n < 2)
         return hekla_fail(err, HEKLA_ARGUMENT, "scoring needs two tokens at least, not %zu", n);
     hekla_status status = session_check_tokens(s, tokens, n, err);
-    double start = engine_now();
+    struct session_span span = session_span_begin(s);
     for (size_t done = 0; done + 1 < n && status == HEKLA_OK;) {
         size_t rest = n - 1 - done;
         uint32_t step = rest < s->n_batch ? (uint32_t)rest : s->n_batch;
@@ -53,7 +53,6 @@ hekla_status hekla_session_score(
         status = score_step(s, tokens + done, step, nll + done, err);
         done += step;
     }
-    s->stats.prompt_tokens += n - 1;
-    s->stats.prompt_seconds += engine_now() - start;
+    session_span_end(s, HEKLA_PROMPT, &span, n - 1);
     return status;
 }

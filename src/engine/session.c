@@ -15,9 +15,12 @@ hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
     if (!s)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
     s->model = model;
+    hekla_status status = HEKLA_OK;
+    if (options && options->profile)
+        status = session_profile_create(s, err);
     s->counters_at_open = gpu_device_counters(model->m.dev);
-    hekla_status status =
-        session_allocate(s, options ? options : &(struct hekla_session_options){0}, err);
+    if (status == HEKLA_OK)
+        status = session_allocate(s, options ? options : &(struct hekla_session_options){0}, err);
     if (status != HEKLA_OK) {
         hekla_session_close(s);
         return status;
@@ -45,6 +48,7 @@ void hekla_session_close(hekla_session *s)
     gpu_buffer_destroy(dev, &s->ring);
     gpu_buffer_destroy(dev, &s->readback);
     gpu_buffer_destroy(dev, &s->nll_readback);
+    session_profile_destroy(s->profile);
     free(s->scratch.kv);
     free(s->tokens);
     free(s);
@@ -75,6 +79,7 @@ void session_init_list(const struct hekla_session *s, struct op_list *list, uint
         .step = {&s->step, 0, sizeof(struct step_args)},
         .history = {&s->history, 0, ((uint64_t)s->n_ctx + 1) * 4},
         .n_tokens = n_tokens,
+        .timing = s->profile ? OP_TIMING_ON : OP_TIMING_OFF,
     };
 }
 
@@ -141,6 +146,8 @@ hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const 
     memcpy((uint32_t *)s->history.host + s->pos, tokens, (size_t)n_known * 4);
     hekla_status status = session_run(s, plan, err);
     if (status == HEKLA_OK)
+        session_profile_add(s, plan, HEKLA_PROMPT, n, s->pos);
+    if (status == HEKLA_OK)
         memmove(s->tokens + s->pos, tokens, (size_t)n * sizeof(*tokens));
     return status;
 }
@@ -183,7 +190,7 @@ hekla_status hekla_session_eval(
 {
     hekla_error_clear(err);
     hekla_status status = session_check_tokens(s, tokens, n, err);
-    double start = engine_now();
+    struct session_span span = session_span_begin(s);
     for (size_t done = 0; done < n && status == HEKLA_OK;) {
         uint32_t step = n - done < s->n_batch ? (uint32_t)(n - done) : s->n_batch;
         s->logits = LOGITS_NONE;
@@ -192,8 +199,7 @@ hekla_status hekla_session_eval(
     }
     if (status == HEKLA_OK && n)
         s->logits = LOGITS_ON_HOST;
-    s->stats.prompt_tokens += n;
-    s->stats.prompt_seconds += engine_now() - start;
+    session_span_end(s, HEKLA_PROMPT, &span, n);
     return status;
 }
 

@@ -8,7 +8,7 @@ struct gpu_commands {
     VkCommandPool pool; /* its own: recording needs no lock */
     VkCommandBuffer handle;
     VkDescriptorPool sets;
-    uint32_t n_dispatches;
+    uint32_t n_dispatches, n_barriers;
 };
 
 hekla_status gpu_commands_begin(struct gpu_commands **out, struct gpu_device *dev,
@@ -65,6 +65,11 @@ void gpu_commands_destroy(struct gpu_commands *c)
     dev->vk.vkDestroyCommandPool(dev->handle, c->pool, NULL);
     dev->vk.vkDestroyDescriptorPool(dev->handle, c->sets, NULL);
     free(c);
+}
+
+VkCommandBuffer gpu_commands_handle(const struct gpu_commands *c)
+{
+    return c->handle;
 }
 
 static hekla_status bind_views(struct gpu_commands *c, const struct gpu_pipeline *pipeline,
@@ -134,7 +139,7 @@ void gpu_commands_barrier(struct gpu_commands *c)
 {
     const VkPipelineStageFlags stages =
         VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
-    GPU_COUNT(c->dev, barriers, 1);
+    c->n_barriers++;
     c->dev->vk.vkCmdPipelineBarrier(c->handle, stages,
         stages | VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
         &(VkMemoryBarrier){.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
@@ -173,6 +178,7 @@ hekla_status gpu_submit(
     dev->next_ticket += count;
     GPU_COUNT(dev, submits, 1);
     GPU_COUNT(dev, dispatches, (uint64_t)c->n_dispatches * count);
+    GPU_COUNT(dev, barriers, (uint64_t)c->n_barriers * count);
     pthread_mutex_unlock(&dev->lock);
     return HEKLA_OK;
 fail:

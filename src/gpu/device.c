@@ -11,6 +11,7 @@ static hekla_status find_queue(struct gpu_device *dev, struct hekla_error *err)
     for (uint32_t i = 0; i < n; i++)
         if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) {
             dev->queue_family = i;
+            dev->timestamp_bits = families[i].timestampValidBits;
             return HEKLA_OK;
         }
     return hekla_fail(err, HEKLA_NO_DEVICE, "%s has no compute queue", dev->name);

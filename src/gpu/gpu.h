@@ -15,6 +15,7 @@
 
 struct gpu_device;
 
+/* submits: calls; dispatches and barriers: of all that was submitted. */
 struct gpu_counters {
     uint64_t submits, dispatches, barriers, allocations, pipelines, descriptor_writes, recordings;
 };
@@ -127,6 +128,22 @@ hekla_status gpu_submit(
     struct gpu_commands *c, uint32_t count, uint64_t *ticket, struct hekla_error *err);
 /* Waits until the work with this ticket is done. */
 hekla_status gpu_wait(struct gpu_device *dev, uint64_t ticket, struct hekla_error *err);
+
+/* ---- timestamps ---- */
+
+struct gpu_timer;
+
+bool gpu_device_has_timestamps(const struct gpu_device *dev);
+/* n stamps, for one recording; HEKLA_UNSUPPORTED where the device has none. */
+hekla_status gpu_timer_create(
+    struct gpu_timer **out, struct gpu_device *dev, uint32_t n, struct hekla_error *err);
+void gpu_timer_destroy(struct gpu_timer *timer); /* NULL is allowed */
+/* First of all, so that each run takes the stamps anew. */
+void gpu_commands_reset_timer(struct gpu_commands *c, struct gpu_timer *timer);
+/* Stamp i: when all that was recorded before is done. Each once. */
+void gpu_commands_stamp(struct gpu_commands *c, struct gpu_timer *timer, uint32_t i);
+/* seconds[n] since stamp 0. The run has ended, and no other one began. */
+hekla_status gpu_timer_read(struct gpu_timer *timer, double *seconds, struct hekla_error *err);
 
 /* ---- SPIR-V ---- */
 

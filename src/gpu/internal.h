@@ -14,7 +14,7 @@ struct gpu_device {
     VkDevice handle;
     struct VolkDeviceTable vk;
     VkQueue queue;
-    uint32_t queue_family;
+    uint32_t queue_family, timestamp_bits; /* 0 bits: no timestamps */
     VkSemaphore timeline;
     uint64_t next_ticket; /* guarded by lock */
     pthread_mutex_t lock;
@@ -95,6 +95,8 @@ void gpu_features_choose(const struct gpu_caps *caps, struct gpu_features *out);
 /* pipeline.c */
 hekla_status gpu_pipeline_compile(struct gpu_device *dev, struct gpu_pipeline *out,
     const struct gpu_pipeline_info *info, VkPipelineCreateFlags flags, struct hekla_error *err);
+/* command.c */
+VkCommandBuffer gpu_commands_handle(const struct gpu_commands *c);
 /* memory.c */
 uint32_t gpu_largest_local_heap(const VkPhysicalDeviceMemoryProperties *m);
 /* Bytes of host memory that can still be used. */

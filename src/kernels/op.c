@@ -25,7 +25,7 @@ struct op *op_append(struct op_list *list, enum kernel kernel, int quant)
         list->capacity = capacity;
     }
     struct op *op = &list->ops[list->n++];
-    *op = (struct op){.kernel = kernel, .quant = quant, .groups = {1, 1, 1}};
+    *op = (struct op){.kernel = kernel, .quant = quant, .groups = {1, 1, 1}, .layer = list->layer};
     op->spec[SPEC_SIZE_X] = op->spec[SPEC_SIZE_Y] = op->spec[SPEC_COLS] = 1;
     return op;
 }

@@ -19,6 +19,13 @@ struct op {
     uint32_t reads, writes; /* bit i: view i */
     uint8_t args[128];      /* what every device takes as push constants */
     uint32_t args_bytes;
+    uint32_t layer; /* it belongs to, from 1; 0: to none */
+};
+
+enum op_timing {
+    OP_TIMING_OFF,
+    OP_TIMING_ON,    /* a timestamp after each op */
+    OP_TIMING_ALONE, /* and a barrier between them: no op begins before the last one has ended */
 };
 
 struct op_list {
@@ -26,6 +33,8 @@ struct op_list {
     struct gpu_view step;    /* struct step_args */
     struct gpu_view history; /* [n_ctx + 1] token ids */
     uint32_t n_tokens;       /* most tokens of a step: sizes the grids */
+    uint32_t layer;          /* that ops appended now belong to */
+    enum op_timing timing;
     struct op *ops;
     uint32_t n, capacity;
     bool out_of_memory; /* checked once, when the list is complete */
@@ -123,6 +132,16 @@ void op_sample(struct op_list *list, struct gpu_view logits, struct gpu_view sco
 /* nll[t] = -ln p(the token after the step's token t). */
 void op_nll(struct op_list *list, struct gpu_view nll, struct rows logits);
 void op_copy(struct op_list *list, struct gpu_view from, struct gpu_view to);
+/* Reads x; y gets one word from each of op_stream_threads invocations. */
+void op_stream(struct op_list *list, struct gpu_view y, struct gpu_view x);
+uint32_t op_stream_threads(const struct gpu_caps *caps);
+
+/* What an op moves and computes, by its own data, in a step of n_tokens from position pos: every
+ * byte counted once, as if caches were large enough. Multiplications and additions of products. */
+struct op_traffic {
+    uint64_t read, written, operations;
+};
+struct op_traffic op_traffic(const struct op *op, uint32_t n_tokens, uint32_t pos);
 
 /* For the files here: a new op with the list's defaults, or a dummy when out of memory. */
 struct op *op_append(struct op_list *list, enum kernel kernel, int quant);

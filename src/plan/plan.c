@@ -9,6 +9,8 @@ struct plan {
     struct gpu_commands *commands; /* NULL on the reference device */
     struct op *ops;
     uint32_t n;
+    enum op_timing timing;
+    struct gpu_timer *timer; /* NULL: none, or the reference, which is not timed */
 };
 
 static hekla_status record_op(struct plan *plan, struct plan_pipelines *pipelines,
@@ -26,6 +28,18 @@ static hekla_status record_op(struct plan *plan, struct plan_pipelines *pipeline
         op->groups, op->indirect.buffer ? &op->indirect : NULL, err);
 }
 
+static hekla_status begin_timing(struct plan *plan, struct hekla_error *err)
+{
+    if (plan->timing == OP_TIMING_OFF || !gpu_device_has_timestamps(plan->dev))
+        return HEKLA_OK;
+    hekla_status status = gpu_timer_create(&plan->timer, plan->dev, plan->n + 1, err);
+    if (status != HEKLA_OK)
+        return status;
+    gpu_commands_reset_timer(plan->commands, plan->timer);
+    gpu_commands_stamp(plan->commands, plan->timer, 0);
+    return HEKLA_OK;
+}
+
 static hekla_status record(
     struct plan *plan, struct plan_pipelines *pipelines, struct hekla_error *err)
 {
@@ -34,10 +48,14 @@ static hekla_status record(
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a plan");
     plan_find_barriers(plan->ops, plan->n, barriers);
     hekla_status status = gpu_commands_begin(&plan->commands, plan->dev, plan->n, err);
+    if (status == HEKLA_OK)
+        status = begin_timing(plan, err);
     for (uint32_t i = 0; i < plan->n && status == HEKLA_OK; i++) {
-        if (barriers[i])
+        if (barriers[i] || (i && plan->timing == OP_TIMING_ALONE))
             gpu_commands_barrier(plan->commands);
         status = record_op(plan, pipelines, &plan->ops[i], err);
+        if (plan->timer)
+            gpu_commands_stamp(plan->commands, plan->timer, i + 1);
     }
     if (status == HEKLA_OK)
         status = gpu_commands_end(plan->commands, err);
@@ -53,7 +71,7 @@ hekla_status plan_create(struct plan **out, struct gpu_device *dev,
         op_list_free(list);
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a plan");
     }
-    *plan = (struct plan){.dev = dev, .ops = list->ops, .n = list->n};
+    *plan = (struct plan){.dev = dev, .ops = list->ops, .n = list->n, .timing = list->timing};
     list->ops = NULL;
     list->n = list->capacity = 0;
     hekla_status status = gpu_device_is_ref(dev) ? HEKLA_OK : record(plan, pipelines, err);
@@ -70,6 +88,7 @@ void plan_destroy(struct plan *plan)
     if (!plan)
         return;
     gpu_commands_destroy(plan->commands);
+    gpu_timer_destroy(plan->timer);
     free(plan->ops);
     free(plan);
 }
@@ -84,4 +103,25 @@ hekla_status plan_submit(
             ref_run(&plan->ops[i]);
     *ticket = 0;
     return HEKLA_OK;
+}
+
+const struct op *plan_ops(const struct plan *plan, uint32_t *n)
+{
+    *n = plan->n;
+    return plan->ops;
+}
+
+hekla_status plan_times(const struct plan *plan, double *seconds, struct hekla_error *err)
+{
+    if (!plan->timer)
+        return hekla_fail(err, HEKLA_UNSUPPORTED, "%s has no timestamps: its steps are not timed",
+            gpu_device_name(plan->dev));
+    double *stamps = calloc((size_t)plan->n + 1, sizeof(*stamps));
+    if (!stamps)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for timestamps");
+    hekla_status status = gpu_timer_read(plan->timer, stamps, err);
+    for (uint32_t i = 0; i < plan->n && status == HEKLA_OK; i++)
+        seconds[i] = stamps[i + 1] - stamps[i];
+    free(stamps);
+    return status;
 }

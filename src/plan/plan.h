@@ -31,6 +31,16 @@ void plan_destroy(struct plan *plan);
 hekla_status plan_submit(
     struct plan *plan, uint32_t count, uint64_t *ticket, struct hekla_error *err);
 
+const struct op *plan_ops(const struct plan *plan, uint32_t *n);
+/* seconds[n]: how long each op of the last run took, from the end of the one before to its own.
+ * The run has ended; runs of a timed plan must not overlap. */
+hekla_status plan_times(const struct plan *plan, double *seconds, struct hekla_error *err);
+
+/* peak.c: bytes a second that the device was seen to move at best, by a kernel that reads or by
+ * copies (read and written). Takes some memory for a moment. */
+hekla_status plan_measure_peak(struct gpu_device *dev, struct plan_pipelines *pipelines,
+    double *bytes_per_second, struct hekla_error *err);
+
 /* barrier.c: for op i, whether a barrier must come before it (before_op[i]). */
 void plan_find_barriers(const struct op *ops, uint32_t n, bool *before_op);
 

@@ -84,7 +84,7 @@ static void check_quiet(hekla_model *model, const char *name, const struct hekla
         fail_msg("%s", err.text);
     hekla_session_get_stats(session, &after);
     expect_quiet(&before, &after);
-    assert_int_equal(after.generated_tokens - before.generated_tokens, N_GENERATED);
+    assert_int_equal(after.generation.tokens - before.generation.tokens, N_GENERATED);
     uint64_t submits = after.submits - before.submits;
     uint64_t all = after.dispatches - before.dispatches, each = (all - first) / (N_GENERATED - 1);
     assert_int_equal(all, first + each * (N_GENERATED - 1));
@@ -127,7 +127,7 @@ static void prompts_are_recorded_once(void **state)
     hekla_session *session = open_session(model, &(struct hekla_session_options){.n_ctx = N_CTX});
     eval(session, prompt, N_PROMPT);
     hekla_session_get_stats(session, &before);
-    assert_int_equal(before.prompt_tokens, N_PROMPT);
+    assert_int_equal(before.prompt.tokens, N_PROMPT);
     hekla_session_rewind(session, 0);
     prompt[0]++;
     eval(session, prompt, N_PROMPT);
