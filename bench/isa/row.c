@@ -55,7 +55,7 @@ static void print_loop(const struct op *op, const struct gpu_statistics *s)
         printf(",,\n");
         return;
     }
-    double weights = loop.dots > 0 ? 4 * loop.dots / op->spec[SPEC_COLS] : 32 * op->spec[SPEC_ROWS];
+    double weights = loop.dots > 0 ? 4 * loop.dots / op->spec[SPEC_COLS] : 32 * 4;
     printf(",%.2f,%.2f\n", loop.alu / weights, 32 * loop.loads / weights);
 }
 
