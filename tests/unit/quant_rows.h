@@ -11,13 +11,13 @@ static inline void dequantize_row(
     const struct quant_type *type, const uint8_t *row, uint32_t n, float *out)
 {
     struct quant_layout layout = quant_layout_of(type, n);
-    uint32_t *packed = malloc((size_t)layout.row_u4 * 16);
+    uint32_t *packed = malloc(quant_rows_bytes(&layout, 1));
     if (!packed)
         abort();
-    quant_pack_row(type, &layout, row, packed);
+    quant_pack_rows(type, &layout, row, 0, 1, packed);
     for (uint32_t b = 0; b < layout.n_blocks; b++) {
         struct quant_block q;
-        quant_unpack_block(type, &layout, packed, b, &q);
+        quant_unpack_block(type, &layout, packed, 0, b, &q);
         for (uint32_t i = 0; i < 32 && b * 32 + i < n; i++)
             out[b * 32 + i] = type->class == QUANT_CLASS_FLOAT ? q.f[i]
                               : i < 16                         ? type->term(&q, q.q[i], 0, 1, 0)
