@@ -29,7 +29,9 @@ function(hekla_test program test)
         HEKLA_SOURCE_DIR="${CMAKE_SOURCE_DIR}" HEKLA_BINARY="${CMAKE_BINARY_DIR}/hekla")
     add_test(NAME ${test} COMMAND ${program})
     # The second: what the validation layers print, where tools/test turns them on.
-    set_tests_properties(${test} PROPERTIES SKIP_RETURN_CODE 77 FAIL_REGULAR_EXPRESSION
+    # Verdicts of the kernels' self-test are kept beside the build: one test pays for all.
+    set_tests_properties(${test} PROPERTIES ENVIRONMENT "XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache"
+        SKIP_RETURN_CODE 77 FAIL_REGULAR_EXPRESSION
         "Validation (Error|Warning)|VUID-|SYNC-HAZARD|UNASSIGNED-")
     if(TARGET hekla_cli)
         add_dependencies(${program} hekla_cli) # model tests also run the program
@@ -61,6 +63,18 @@ add_test(NAME bench.model COMMAND model_bench -m ${tiny} -p 4 -n 2 -d 0,100 -r 2
 add_test(NAME bench.host COMMAND host_bench -n 4 --layers 5 ${tiny})
 set_tests_properties(bench.kernels bench.model bench.host PROPERTIES SKIP_RETURN_CODE 77
     FAIL_REGULAR_EXPRESSION "Validation (Error|Warning)|VUID-|SYNC-HAZARD|UNASSIGNED-")
+
+# A layer that makes drivers fail, see the file; where it lies is what VK_LAYER_PATH gets.
+add_library(hekla_fault MODULE tests/layer/fault.c)
+target_compile_options(hekla_fault PRIVATE ${warnings} -fvisibility=hidden)
+target_include_directories(hekla_fault PRIVATE src)
+target_include_directories(hekla_fault SYSTEM PRIVATE ${VULKAN_INCLUDE})
+set_target_properties(hekla_fault PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/layer)
+configure_file(tests/layer/fault.json.in layer/fault.json COPYONLY)
+if(TARGET model_faults)
+    add_dependencies(model_faults hekla_fault)
+    target_compile_definitions(model_faults PRIVATE HEKLA_LAYERS="${CMAKE_BINARY_DIR}/layer")
+endif()
 
 # Shows that the validation layers would report a hazard
 hekla_executable(layer_canary tests/style/canary.c)

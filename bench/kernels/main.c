@@ -55,7 +55,7 @@ static void run_row(struct tester *own, enum kernel kernel, int quant)
         .seconds = program.seconds,
         .report = report};
     if (own->status == HEKLA_OK && wanted(kernel, quant) &&
-        kernel_usable(kernel, quant, &own->caps))
+        kernel_available(kernel, quant, &own->caps))
         bench_cases(&b);
     op_list_free(&test.list);
 }
@@ -84,7 +84,7 @@ static void find_driver(const struct gpu_device *dev, struct hekla_device_info *
 
 static void print_head(const struct gpu_device *dev)
 {
-    static char caps[256];
+    static char caps[400];
     static struct hekla_device_info info;
     const struct gpu_caps *c = gpu_device_caps(dev);
     snprintf(caps, sizeof(caps),
@@ -116,7 +116,7 @@ static hekla_status run(struct gpu_device *dev, struct hekla_error *err)
     struct tester own = {.dev = dev, .opt = &opt, .caps = *gpu_device_caps(dev), .err = err};
     if (gpu_device_is_ref(dev))
         return hekla_fail(err, HEKLA_UNSUPPORTED, "the reference has no kernels to time");
-    own.status = plan_pipelines_create(&own.pipelines, dev, err);
+    own.status = plan_pipelines_create(&own.pipelines, dev, NULL, err);
     if (own.status == HEKLA_OK)
         own.status = plan_measure_peak(dev, own.pipelines, &program.peak, err);
     if (own.status == HEKLA_OK) {

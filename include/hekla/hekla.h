@@ -41,6 +41,7 @@ extern "C" {
     X(UNSUPPORTED, "valid, but not supported by this engine or device")                            \
     X(NO_DEVICE, "no usable device")                                                               \
     X(MEMORY, "not enough host or device memory")                                                  \
+    X(SELFTEST, "a kernel fails its self-test on this device")                                     \
     X(DEVICE, "the device failed or was lost")                                                     \
     X(ARGUMENT, "invalid argument")
 
@@ -91,6 +92,77 @@ struct hekla_device_info {
 HEKLA_API hekla_status hekla_device_list(
     struct hekla_device_info *out, size_t cap, size_t *count, struct hekla_error *err);
 
+/* What is said besides a result: lines for people. */
+enum hekla_notice {
+    HEKLA_NOTICE_DETAIL,   /* for who asked for details */
+    HEKLA_NOTICE_PROGRESS, /* what is being done now; the next line replaces it, "" wipes it */
+    HEKLA_NOTICE_WARNING,
+};
+typedef void (*hekla_notice_fn)(void *user, enum hekla_notice kind, const char *line);
+
+/* ---- self-test: a kernel is used only where it was seen to give the reference's bits ----------
+ */
+
+/* How kernels are tested on a device before their first use there. */
+struct hekla_proof {
+    const char *folder; /* keeps verdicts by device, driver and build; NULL: nothing is kept */
+    /* A program that calls hekla_helper_main: tests run in it, and a driver that crashes or hangs
+     * takes nothing else along. NULL: tests run in this process. */
+    const char *helper;
+    double patience; /* seconds without a sign of life after which the helper hangs; 0: 60 */
+};
+
+#define HEKLA_VERDICT_LIST(X)                                                                      \
+    X(UNTESTED, "untested")                                                                        \
+    X(PASSED, "passed")                                                                            \
+    X(FAILED, "failed")                                                                            \
+    X(CRASHED, "crashed")                                                                          \
+    X(HUNG, "hung")                                                                                \
+    X(UNAVAILABLE, "not available")
+enum hekla_verdict {
+#define X(name, text) HEKLA_VERDICT_##name,
+    HEKLA_VERDICT_LIST(X)
+#undef X
+};
+HEKLA_API const char *hekla_verdict_text(enum hekla_verdict verdict);
+
+struct hekla_kernel_result {
+    const char *kernel, *format; /* format "-": the kernel reads no weights */
+    const char *instead;         /* what a model uses where this is not usable; NULL: nothing */
+    bool chosen;                 /* models would use it, had it passed */
+    enum hekla_verdict verdict;
+    uint32_t cases;
+    uint64_t words; /* compared */
+    double seconds;
+    char text[300]; /* why it did not pass */
+};
+
+struct hekla_doctor_options {
+    const char *device, *caps; /* as in the model options */
+    struct hekla_proof proof;
+    const char *filter; /* only kernels whose "KERNEL FORMAT" contains it; NULL: all */
+    bool full;          /* sizes of real models also where a processor plays the GPU */
+    void (*begin)(void *user, const struct hekla_kernel_result *result); /* names are set */
+    void (*end)(void *user, const struct hekla_kernel_result *result);
+    void *user;
+};
+
+struct hekla_doctor_report {
+    char device[256], driver[256], uuid[33];
+    uint32_t passed, failed, unavailable;
+    char stored[1100]; /* the file; empty: not stored, and why_not says why */
+    char why_not[300];
+};
+
+/* Tests every kernel that the device could use, whatever was found before. Blocking. HEKLA_OK also
+ * if kernels fail; an error is what kept the test from running, with the results so far stored. */
+HEKLA_API hekla_status hekla_doctor(const struct hekla_doctor_options *options,
+    struct hekla_doctor_report *out, struct hekla_error *err);
+
+/* For a helper's main, first thing, where argv[1] is HEKLA_HELPER; returns the exit status. */
+#define HEKLA_HELPER "--hekla-helper"
+HEKLA_API int hekla_helper_main(int argc, char **argv);
+
 /* ---- models -------------------------------------------------------------------------------- */
 
 struct hekla_model_options {
@@ -101,6 +173,9 @@ struct hekla_model_options {
     /* Called on the opening thread with 0..1 as weights are uploaded; return false to cancel. */
     bool (*progress)(void *user, double fraction);
     void *progress_user;
+    struct hekla_proof proof; /* kernels that this model needs and no verdict knows are tested */
+    hekla_notice_fn notice;   /* also called by the model's sessions, on the thread they work on */
+    void *notice_user;
 };
 
 struct hekla_model_info {
@@ -174,6 +249,10 @@ HEKLA_API hekla_status hekla_chat_format(const hekla_model *model,
     struct hekla_error *err);
 
 /* ---- sessions ------------------------------------------------------------------------------ */
+
+/* If the device is lost while a model's only session works, it is opened again, once in a model's
+ * life: what it held is computed again, and the call goes on with the same results; the model's
+ * notice tells. Otherwise HEKLA_DEVICE, and the session is good for hekla_session_close alone. */
 
 enum hekla_kv_type {
     HEKLA_KV_AUTO, /* f32 for a model with F32 weights, else f16 */

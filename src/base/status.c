@@ -19,6 +19,17 @@ const char *hekla_status_text(hekla_status status)
     return i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : "unknown status";
 }
 
+const char *hekla_verdict_text(enum hekla_verdict verdict)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        HEKLA_VERDICT_LIST(X)
+#undef X
+    };
+    size_t i = (size_t)verdict;
+    return i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : "unknown verdict";
+}
+
 hekla_status hekla_fail(struct hekla_error *err, hekla_status code, const char *format, ...)
 {
     if (err && err->code == HEKLA_OK) {

@@ -29,6 +29,7 @@ int cli_fail_status(hekla_status status, const struct hekla_error *err)
         [HEKLA_UNSUPPORTED] = CLI_ERROR,
         [HEKLA_NO_DEVICE] = CLI_NO_DEVICE,
         [HEKLA_MEMORY] = CLI_MEMORY,
+        [HEKLA_SELFTEST] = CLI_SELFTEST,
         [HEKLA_DEVICE] = CLI_DEVICE,
         [HEKLA_ARGUMENT] = CLI_USAGE,
     };
@@ -150,6 +151,20 @@ bool cli_writef(const char *format, ...)
     if (text != small)
         free(text);
     return ok;
+}
+
+void cli_write_json(const char *key, const char *text)
+{
+    cli_writef("\"%s\": \"", key);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            cli_writef("\\%c", *text);
+        else if ((unsigned char)*text < 0x20)
+            cli_writef("\\u%04x", (unsigned)*text);
+        else
+            cli_write(text, 1);
+    }
+    cli_writef("\"");
 }
 
 int cli_write_status(void)

@@ -10,13 +10,14 @@
 
 #include "hekla/hekla.h"
 
-/* Exit codes. They are listed by --help and in the README; 5 is reserved for the self-test. */
+/* Exit codes. They are listed by --help and in the README. */
 enum cli_exit {
     CLI_OK = 0,
     CLI_ERROR = 1,
     CLI_USAGE = 2,
     CLI_NO_DEVICE = 3,
     CLI_MEMORY = 4,
+    CLI_SELFTEST = 5,
     CLI_DEVICE = 6,
     CLI_INTERRUPTED = 130,
 };
@@ -27,6 +28,7 @@ struct cli_command {
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name */
 };
 
+int cli_doctor(int argc, char **argv);
 int cli_devices(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_run(int argc, char **argv);
@@ -34,12 +36,18 @@ int cli_tokenize(int argc, char **argv);
 int cli_perplexity(int argc, char **argv);
 int cli_quantize(int argc, char **argv);
 
+/* The devices, malloc'ed. Returns an exit code, after a sentence. */
+int cli_list_devices(struct hekla_device_info **out, size_t *n, struct hekla_error *err);
 /* Prints "hekla: SENTENCE" on stderr and returns code. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same for an error of the library. */
 int cli_fail_status(hekla_status status, const struct hekla_error *err);
 /* One line on stderr. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* hekla_notice_fn: warnings on stderr, progress there if it is a terminal, details if asked for. */
+void cli_notice(void *unused, enum hekla_notice kind, const char *line);
+void cli_notice_details(bool wanted);
 
 /* True if the stream is a terminal that understands colours, and NO_COLOR is not set. */
 bool cli_has_colour(int fd);
@@ -56,6 +64,8 @@ double cli_seconds(void);
 /* Writes to stdout at once. After a failure everything more is dropped, and false returned. */
 bool cli_write(const char *text, size_t n);
 bool cli_writef(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "key": "text", as JSON. */
+void cli_write_json(const char *key, const char *text);
 /* CLI_OK, or CLI_ERROR after a sentence if some output was lost. A reader that left (EPIPE) is not
  * told about it. */
 int cli_write_status(void);

@@ -42,46 +42,32 @@ static const char *type_text(const struct hekla_device_info *device)
     return i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : "other";
 }
 
-static void write_json_text(const char *key, const char *text)
-{
-    cli_writef("\"%s\": \"", key);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            cli_writef("\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            cli_writef("\\u%04x", (unsigned)*text);
-        else
-            cli_write(text, 1);
-    }
-    cli_writef("\"");
-}
-
 static void write_json(const struct hekla_device_info *devices, size_t n)
 {
     cli_writef("[");
     for (size_t i = 0; i < n; i++) {
         const struct hekla_device_info *device = &devices[i];
         cli_writef("%s\n  {", i > 0 ? "," : "");
-        write_json_text("id", device->id);
+        cli_write_json("id", device->id);
         cli_writef(", ");
-        write_json_text("name", device->name);
+        cli_write_json("name", device->name);
         cli_writef(", ");
-        write_json_text("type", type_text(device));
+        cli_write_json("type", type_text(device));
         cli_writef(", \"memory_bytes\": %" PRIu64 ", ", device->memory_bytes);
-        write_json_text("driver", device->driver);
+        cli_write_json("driver", device->driver);
         cli_writef(", \"chosen\": %s, \"usable\": %s", device->chosen ? "true" : "false",
             device->usable ? "true" : "false");
         cli_writef(", \"memory_free_bytes\": %" PRIu64 ", \"subgroup_size\": %" PRIu32
                    ", \"subgroup_min\": %" PRIu32 ", \"subgroup_max\": %" PRIu32 ",\n   ",
             device->memory_free_bytes, device->subgroup_size, device->subgroup_min,
             device->subgroup_max);
-        write_json_text("uuid", device->uuid);
+        cli_write_json("uuid", device->uuid);
         cli_writef(", ");
-        write_json_text("pci", device->pci);
+        cli_write_json("pci", device->pci);
         cli_writef(", ");
-        write_json_text("paths", device->paths);
+        cli_write_json("paths", device->paths);
         cli_writef(", ");
-        write_json_text("why", device->why);
+        cli_write_json("why", device->why);
         cli_writef("}");
     }
     cli_writef("\n]\n");
@@ -125,8 +111,8 @@ static void write_table(struct hekla_device_info *devices, size_t n)
     }
 }
 
-/* The list, malloc'ed; it may grow between asking for the number and asking for the entries. */
-static int list(struct hekla_device_info **out, size_t *n, struct hekla_error *err)
+/* It may grow between asking for the number and asking for the entries. */
+int cli_list_devices(struct hekla_device_info **out, size_t *n, struct hekla_error *err)
 {
     size_t cap = 8;
     struct hekla_device_info *devices = NULL;
@@ -162,7 +148,7 @@ int cli_devices(int argc, char **argv)
     enum cli_parse parsed = cli_options_parse(&options_of_devices, argc, argv, &options);
     if (parsed != CLI_PARSE_OK)
         return parsed == CLI_PARSE_HELP ? CLI_OK : CLI_USAGE;
-    int code = list(&devices, &n, &err);
+    int code = cli_list_devices(&devices, &n, &err);
     if (code != CLI_OK)
         return code;
     for (size_t i = 0; i < n; i++)

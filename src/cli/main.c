@@ -7,6 +7,7 @@
 
 static const struct cli_command commands[] = {
     {"run", "continue a prompt, or chat", cli_run},
+    {"doctor", "test every kernel on a device against the reference", cli_doctor},
     {"devices", "list what a model can run on", cli_devices},
     {"info", "show a model file's metadata, tensors and a summary", cli_info},
     {"perplexity", "measure how well a model predicts a text", cli_perplexity},
@@ -27,6 +28,8 @@ static int help(void)
                "Start with: hekla run -p \"Once upon a time\" -n 120 --temp 0\n\n"
                "Environment:\n"
                "  HEKLA_CAPS   switches off what a device can do, such as int_dot=0\n"
+               "  XDG_CACHE_HOME\n"
+               "               keeps what the self-test found, in hekla/; else ~/.cache does\n"
                "  HEKLA_LAYERS 1: let implicit Vulkan layers (overlays) in\n"
                "  NO_COLOR     no colours\n"
                "  GGML_VK_VISIBLE_DEVICES, VK_DRIVER_FILES, MESA_VK_DEVICE_SELECT and the Vulkan\n"
@@ -37,8 +40,8 @@ static int help(void)
                "  2    wrong usage: an unknown flag, a bad value, a prompt that does not fit\n"
                "  3    no usable device\n"
                "  4    not enough memory on the device or the host\n"
-               "  5    a self-test failed (reserved)\n"
-               "  6    the device failed or was lost\n"
+               "  5    a kernel fails its self-test on the device, and there is nothing instead\n"
+               "  6    the device failed, hung, or was lost twice\n"
                "  130  ended by Ctrl-C\n");
     return CLI_OK;
 }
@@ -107,6 +110,8 @@ static void keep_overlays_out(void)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], HEKLA_HELPER) == 0)
+        return hekla_helper_main(argc, argv);
     keep_overlays_out();
     cli_interrupt_open();
     int code = dispatch(argc, argv);

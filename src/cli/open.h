@@ -4,6 +4,13 @@
 
 #include "hekla/hekla.h"
 
+/* Where verdicts are kept, and this program as the helper. */
+struct cli_proof {
+    struct hekla_proof proof;
+    char folder[1000];
+};
+void cli_proof_open(struct cli_proof *out); /* which points into itself */
+
 /* path NULL: the built-in model; device NULL: the best. *seconds (may be NULL) gets the time it
  * took. Returns an exit code, after a sentence. */
 int cli_open_model(hekla_model **out, const char *path, const char *device, double *seconds);

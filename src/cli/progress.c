@@ -10,6 +10,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool details, transient; /* a line that the next one replaces is visible */
+
+static void wipe(void)
+{
+    if (transient)
+        fprintf(stderr, "\r%*s\r", 78, "");
+    transient = false;
+}
+
+void cli_notice_details(bool wanted)
+{
+    details = wanted;
+}
+
+void cli_notice(void *unused, enum hekla_notice kind, const char *line)
+{
+    (void)unused;
+    if ((kind == HEKLA_NOTICE_DETAIL && !details) ||
+        (kind == HEKLA_NOTICE_PROGRESS && !isatty(STDERR_FILENO)))
+        return;
+    wipe();
+    fprintf(stderr, kind == HEKLA_NOTICE_PROGRESS ? "%.78s" : "%s\n", line);
+    transient = kind == HEKLA_NOTICE_PROGRESS && *line;
+    fflush(stderr);
+}
+
 static uint64_t file_bytes(const char *path)
 {
     struct stat st;
@@ -66,7 +92,7 @@ static void draw(struct cli_progress *progress, double fraction, double seconds)
             (double)progress->bytes / (1 << 20), done / seconds * 1e-9);
     }
     fflush(stderr);
-    progress->visible = true;
+    transient = true;
 }
 
 bool cli_progress_update(void *user, double fraction)
@@ -85,8 +111,7 @@ bool cli_progress_update(void *user, double fraction)
 
 double cli_progress_end(struct cli_progress *progress)
 {
-    if (progress->visible)
-        fprintf(stderr, "\r%*s\r", 78, "");
+    wipe();
     fflush(stderr);
     return cli_seconds() - progress->began;
 }

@@ -10,7 +10,7 @@ struct cli_progress {
     const char *what;
     uint64_t bytes; /* of the file or files; 0: not known */
     double began, drawn;
-    bool terminal, colour, visible;
+    bool terminal, colour;
 };
 
 /* what: "loading"; path: the model file, NULL for the built-in one. */

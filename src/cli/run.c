@@ -65,6 +65,7 @@ static int open_run(struct cli_run *run)
     struct hekla_error err = {0};
     bool rows_wanted = o->hash || o->logits_out;
 
+    cli_notice_details(o->verbose);
     int code = cli_open_model(&run->model, o->model, o->device, &run->load_seconds);
     if (code != CLI_OK)
         return code;

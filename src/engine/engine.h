@@ -9,13 +9,24 @@
 #include "plan/plan.h"
 #include "text/tokenizer.h"
 
+#include <pthread.h>
+
 struct hekla_model {
     struct gguf *gguf;
     struct tokenizer *tokenizer;
     const struct arch *arch;
     struct plan_pipelines *pipelines;
-    struct model m; /* m.dev NULL: vocabulary only */
+    struct kernel_verdicts *verdicts; /* NULL on the reference device */
+    hekla_notice_fn notice;           /* may be NULL */
+    void *notice_user;
+    struct model m; /* m.dev NULL: vocabulary only; m.weights.layers NULL: lost for good */
     struct hekla_model_info info;
+    /* What it takes to load the weights again. */
+    char *file, *caps;
+    struct model_progress progress;
+    pthread_mutex_t lock; /* guards: */
+    uint32_t n_sessions;
+    bool recovered; /* the device was lost once */
 };
 
 /* Steps are recorded for these sizes; a step uses the smallest that holds its tokens. */
@@ -23,11 +34,12 @@ enum { STEP_SIZES = 4 };
 
 struct hekla_session {
     struct hekla_model *model;
-    struct model_store *memory; /* KV cache and scratch */
+    struct model_store *memory; /* KV cache and scratch; NULL: lost with the device */
     struct gpu_buffer step, history, ring, readback, nll_readback;
     struct arch_scratch scratch;
     struct gpu_view scores, nll;
     uint32_t n_ctx, n_batch, sizes[STEP_SIZES];
+    uint32_t most; /* tokens of a step that the device does in the time it should take */
     bool all_logits, kv_f16;
 
     struct plan *eval[STEP_SIZES][3]; /* by size and enum arch_logits; recorded at first use */
@@ -46,6 +58,22 @@ struct hekla_session {
     struct session_profile *profile; /* NULL: not asked for */
 };
 
+/* prove.c: the verdicts on the kernels that the model needs; tests those that are not known. */
+hekla_status engine_prove(
+    struct hekla_model *model, const struct hekla_model_options *options, struct hekla_error *err);
+/* A line for whoever opened the model. */
+void engine_notice(const struct hekla_model *model, enum hekla_notice kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* recover.c. After a failure with *err: if the device was lost, opens it again, once in a model's
+ * life, and loads the weights again. Else, or if that fails too, returns the error. */
+hekla_status engine_recover(struct hekla_model *model, struct hekla_error *err);
+/* The same for a session: afterwards it is as it was, with its tokens evaluated again. Only for a
+ * model's only session: others may be at work on another thread. */
+hekla_status session_recover(struct hekla_session *s, struct hekla_error *err);
+/* model.c: pipelines and weights, onto the device that is open. */
+hekla_status engine_load(struct hekla_model *model, struct hekla_error *err);
+
 /* memory.c: sizes the context for `available` bytes, and decides where all that a session needs on
  * the device lies, without allocating it. */
 hekla_status session_place(struct hekla_session *s, const struct hekla_session_options *options,
@@ -54,6 +82,11 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
 hekla_status session_allocate(
     struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err);
 /* session.c */
+/* Gives back what lies on the device. */
+void session_release(struct hekla_session *s);
+/* Appends and evaluates; no more than the tokens' logits are reported. */
+hekla_status session_append(
+    struct hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err);
 void session_init_list(const struct hekla_session *s, struct op_list *list, uint32_t n_tokens);
 /* Index of the smallest recorded size that holds n tokens. */
 uint32_t session_size_for(const struct hekla_session *s, uint32_t n);

@@ -15,6 +15,7 @@ struct run {
     uint32_t first; /* position of the first generated token */
     uint32_t limit; /* tokens at most */
     uint32_t submitted, received, ahead;
+    bool stopped; /* by the callback or an end token */
     uint64_t tickets[RING_SIZE];
 };
 
@@ -142,13 +143,17 @@ static uint32_t choose_ahead(const struct hekla_session *s, double seconds_per_t
     return seconds_per_token < 0.005 ? MOST_AHEAD : seconds_per_token < 0.05 ? 4 : 2;
 }
 
-static hekla_status run_tokens(struct run *r, bool ignore_end,
-    bool (*token)(void *user, hekla_token token), void *user, struct hekla_error *err)
+struct consumer {
+    bool ignore_end;
+    bool (*token)(void *user, hekla_token token);
+    void *user;
+};
+
+static hekla_status run_tokens(struct run *r, const struct consumer *c, struct hekla_error *err)
 {
     hekla_status status = HEKLA_OK;
     double start = engine_now();
-    bool go = true;
-    while (go && r->received < r->limit && status == HEKLA_OK) {
+    while (!r->stopped && r->received < r->limit && status == HEKLA_OK) {
         hekla_token id;
         status = submit_ahead(r, err);
         if (status == HEKLA_OK)
@@ -158,36 +163,71 @@ static hekla_status run_tokens(struct run *r, bool ignore_end,
         r->ahead = choose_ahead(r->s, (engine_now() - start) / r->received);
         if (r->received == 1 && may_run_ahead(r->s))
             status = submit_ahead(r, err); /* the device works while the host prints */
-        go = (!token || token(user, id)) &&
-             (ignore_end || !tokenizer_is_end(r->s->model->tokenizer, id));
+        r->stopped = (c->token && !c->token(c->user, id)) ||
+                     (!c->ignore_end && tokenizer_is_end(r->s->model->tokenizer, id));
     }
     return status;
+}
+
+/* Generates r->limit tokens at most after what was evaluated. */
+static hekla_status run_from_here(struct run *r, const struct hekla_sampling *sampling,
+    const struct consumer *c, struct hekla_error *err)
+{
+    struct hekla_session *s = r->s;
+    r->first = s->pos;
+    r->ahead = may_run_ahead(s) ? 2 : 1;
+    hekla_status status = record_plans(s, err);
+    if (status == HEKLA_OK) {
+        init_step(s, sampling);
+        status = run_tokens(r, c, err);
+    }
+    /* What was submitted ahead is waited for and forgotten. */
+    if (r->submitted > r->received && status == HEKLA_OK)
+        status = gpu_wait(s->model->m.dev, r->tickets[(r->submitted - 1) % RING_SIZE], err);
+    if (r->submitted > r->received || status != HEKLA_OK)
+        s->logits = LOGITS_NONE;
+    else if (r->received > 1 && !s->all_logits)
+        s->logits = LOGITS_ON_DEVICE;
+    return status;
+}
+
+/* After a lost device: the tokens that came are evaluated again, all of them, and the next ones
+ * follow as they would have: a random number depends on seed and position alone. */
+static hekla_status resume(struct run *r, const struct hekla_sampling *sampling,
+    const struct consumer *c, struct hekla_error *err)
+{
+    struct hekla_session *s = r->s;
+    hekla_status status = session_recover(s, err);
+    uint32_t left = r->limit - r->received;
+    if (status != HEKLA_OK || r->stopped || left == 0)
+        return status;
+    if (r->received)
+        status = session_append(s, s->tokens + s->pos, 1, err);
+    struct run rest = {.s = s, .limit = left};
+    if (status == HEKLA_OK)
+        status = run_from_here(&rest, sampling, c, err);
+    r->received += rest.received;
+    return status == HEKLA_OK ? HEKLA_OK : session_recover(s, err);
 }
 
 hekla_status hekla_session_generate(hekla_session *s, const struct hekla_sampling *sampling,
     int64_t n, bool ignore_end, bool (*token)(void *user, hekla_token token), void *user,
     size_t *generated, struct hekla_error *err)
 {
+    struct hekla_error local;
+    err = err ? err : &local;
     hekla_error_clear(err);
     if (s->logits == LOGITS_NONE)
         return hekla_fail(err, HEKLA_ARGUMENT, "nothing has been evaluated to generate from");
-    struct hekla_sampling defaults = hekla_sampling_default();
+    const struct hekla_sampling defaults = hekla_sampling_default();
+    const struct consumer c = {ignore_end, token, user};
     uint32_t room = s->n_ctx - s->pos + 1; /* the last token need not be evaluated */
-    struct run r = {.s = s, .first = s->pos, .ahead = may_run_ahead(s) ? 2 : 1};
-    r.limit = n < 0 || n > room ? room : (uint32_t)n;
+    struct run r = {.s = s, .limit = n < 0 || n > room ? room : (uint32_t)n};
     struct session_span span = session_span_begin(s);
-    hekla_status status = record_plans(s, err);
-    if (status == HEKLA_OK) {
-        init_step(s, sampling ? sampling : &defaults);
-        status = run_tokens(&r, ignore_end, token, user, err);
-    }
-    /* What was submitted ahead is waited for and forgotten. */
-    if (r.submitted > r.received && status == HEKLA_OK)
-        status = gpu_wait(s->model->m.dev, r.tickets[(r.submitted - 1) % RING_SIZE], err);
-    if (r.submitted > r.received || status != HEKLA_OK)
-        s->logits = LOGITS_NONE;
-    else if (r.received > 1 && !s->all_logits)
-        s->logits = LOGITS_ON_DEVICE;
+    sampling = sampling ? sampling : &defaults;
+    hekla_status status = run_from_here(&r, sampling, &c, err);
+    if (status != HEKLA_OK)
+        status = resume(&r, sampling, &c, err);
     if (generated)
         *generated = r.received;
     session_span_end(s, HEKLA_GENERATION, &span, r.received);

@@ -174,6 +174,7 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
     uint64_t rows = ALL_LOGITS_BYTES / ((uint64_t)p->n_vocab * 4 + 128);
     if (s->all_logits && s->n_batch > rows)
         s->n_batch = rows ? (uint32_t)rows : 1;
+    s->most = gpu_device_caps(s->model->m.dev)->submit_ms && s->n_batch > 8 ? 8 : s->n_batch;
     for (uint32_t i = 0, size = 1; i < STEP_SIZES; i++, size *= 8)
         s->sizes[i] = i + 1 < STEP_SIZES && size < s->n_batch ? size : s->n_batch;
     status = model_store_create(&s->memory, s->model->m.dev,

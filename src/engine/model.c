@@ -85,16 +85,41 @@ static hekla_status open_header(
     return read_info(model, file, err);
 }
 
+hekla_status engine_load(struct hekla_model *model, struct hekla_error *err)
+{
+    hekla_status status =
+        plan_pipelines_create(&model->pipelines, model->m.dev, model->verdicts, err);
+    if (status == HEKLA_OK)
+        status = model_weights_load(&model->m, model->gguf, model->file, model->arch->rules,
+            model->arch->n_rules, model->progress, err);
+    return status;
+}
+
+static char *copy_of(const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    return copy ? strcpy(copy, text) : NULL;
+}
+
 static hekla_status open_weights(struct hekla_model *model,
     const struct hekla_model_options *options, const char *file, struct hekla_error *err)
 {
+    model->notice = options->notice;
+    model->notice_user = options->notice_user;
+    model->progress = (struct model_progress){options->progress, options->progress_user};
+    model->file = copy_of(file);
+    model->caps = copy_of(options->caps ? options->caps : "");
+    if (!model->file || !model->caps)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     hekla_status status = gpu_device_open(&model->m.dev, options->device, options->caps, err);
     if (status == HEKLA_OK)
-        status = plan_pipelines_create(&model->pipelines, model->m.dev, err);
-    if (status == HEKLA_OK)
-        status = model_weights_load(&model->m, model->gguf, file, model->arch->rules,
-            model->arch->n_rules,
-            (struct model_progress){options->progress, options->progress_user}, err);
+        status = engine_prove(model, options, err);
+    if (status != HEKLA_OK)
+        return status;
+    status = engine_load(model, err);
+    if (status != HEKLA_OK)
+        status = engine_recover(model, err);
+    model->progress = (struct model_progress){0}; /* loading again later is nothing to watch */
     if (status != HEKLA_OK)
         return status;
     model->info.device_bytes = model->m.device_bytes;
@@ -115,6 +140,7 @@ hekla_status hekla_model_open(
     struct hekla_model *model = calloc(1, sizeof(*model));
     if (!model)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    pthread_mutex_init(&model->lock, NULL);
     hekla_status status = open_header(model, path, file, err);
     if (status == HEKLA_OK && !(options && options->vocab_only))
         status =
@@ -134,6 +160,10 @@ void hekla_model_close(hekla_model *model)
     model_weights_free(&model->m);
     plan_pipelines_destroy(model->pipelines);
     gpu_device_close(model->m.dev);
+    pthread_mutex_destroy(&model->lock);
+    free(model->verdicts);
+    free(model->file);
+    free(model->caps);
     tokenizer_destroy(model->tokenizer);
     gguf_close(model->gguf);
     free(model);

@@ -36,23 +36,45 @@ static hekla_status score_step(struct hekla_session *s, const hekla_token *token
     return HEKLA_OK;
 }
 
+/* Scores from position s->pos on; what was scored before a failure stays. */
+static hekla_status score_rest(struct hekla_session *s, const hekla_token *tokens, size_t n,
+    uint32_t first, float *nll, struct hekla_error *err)
+{
+    hekla_status status = HEKLA_OK;
+    for (size_t done = s->pos - first; done + 1 < n && status == HEKLA_OK;) {
+        size_t rest = n - 1 - done;
+        uint32_t step = rest < s->most ? (uint32_t)rest : s->most;
+        s->logits = LOGITS_NONE;
+        status = score_step(s, tokens + done, step, nll + done, err);
+        done += step;
+    }
+    return status;
+}
+
 hekla_status hekla_session_score(
     hekla_session *s, const hekla_token *tokens, size_t n, float *nll, struct hekla_error *err)
 {
+    struct hekla_error local;
+    err = err ? err : &local;
     hekla_error_clear(err);
     if (!s->all_logits)
         return hekla_fail(err, HEKLA_ARGUMENT, "scoring needs a session with all_logits");
     if (n < 2)
         return hekla_fail(err, HEKLA_ARGUMENT, "scoring needs two tokens at least, not %zu", n);
     hekla_status status = session_check_tokens(s, tokens, n, err);
+    if (status != HEKLA_OK)
+        return status;
     struct session_span span = session_span_begin(s);
-    for (size_t done = 0; done + 1 < n && status == HEKLA_OK;) {
-        size_t rest = n - 1 - done;
-        uint32_t step = rest < s->n_batch ? (uint32_t)rest : s->n_batch;
-        s->logits = LOGITS_NONE;
-        status = score_step(s, tokens + done, step, nll + done, err);
-        done += step;
+    uint32_t first = s->pos;
+    status = score_rest(s, tokens, n, first, nll, err);
+    if (status != HEKLA_OK) {
+        status = session_recover(s, err);
+        if (status == HEKLA_OK)
+            status = score_rest(s, tokens, n, first, nll, err);
+        if (status != HEKLA_OK)
+            status = session_recover(s, err);
     }
+    s->logits = LOGITS_NONE; /* of the newest position: not kept */
     session_span_end(s, HEKLA_PROMPT, &span, n - 1);
     return status;
 }

@@ -3,6 +3,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+static hekla_status open_on(
+    struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err)
+{
+    struct hekla_model *model = s->model;
+    hekla_status status = HEKLA_OK;
+    pthread_mutex_lock(&model->lock);
+    model->n_sessions++;
+    if (!model->m.weights.layers)
+        status = hekla_fail(err, HEKLA_DEVICE, "the model was lost with its device");
+    else if (options->profile)
+        status = session_profile_create(s, err);
+    if (status == HEKLA_OK) {
+        s->counters_at_open = gpu_device_counters(model->m.dev);
+        status = session_allocate(s, options, err);
+        if (status == HEKLA_DEVICE && model->n_sessions == 1) {
+            session_release(s);
+            free(s->tokens);
+            s->tokens = NULL;
+            status = engine_recover(model, err);
+            s->counters_at_open = gpu_device_counters(model->m.dev);
+            if (status == HEKLA_OK)
+                status = session_allocate(s, options, err);
+            if (status != HEKLA_OK)
+                status = engine_recover(model, err); /* tells a second loss as such */
+        }
+    }
+    pthread_mutex_unlock(&model->lock);
+    return status;
+}
+
 hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
     const struct hekla_session_options *options, struct hekla_error *err)
 {
@@ -15,12 +45,7 @@ hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
     if (!s)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
     s->model = model;
-    hekla_status status = HEKLA_OK;
-    if (options && options->profile)
-        status = session_profile_create(s, err);
-    s->counters_at_open = gpu_device_counters(model->m.dev);
-    if (status == HEKLA_OK)
-        status = session_allocate(s, options ? options : &(struct hekla_session_options){0}, err);
+    hekla_status status = open_on(s, options ? options : &(struct hekla_session_options){0}, err);
     if (status != HEKLA_OK) {
         hekla_session_close(s);
         return status;
@@ -29,27 +54,41 @@ hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
     return HEKLA_OK;
 }
 
+void session_release(struct hekla_session *s)
+{
+    struct gpu_device *dev = s->model->m.dev;
+    struct plan **single[] = {&s->sample, &s->decode, &s->fetch};
+    struct gpu_buffer *buffers[] = {
+        &s->step, &s->history, &s->ring, &s->readback, &s->nll_readback};
+    for (uint32_t i = 0; i < STEP_SIZES; i++) {
+        for (uint32_t k = 0; k < 3; k++)
+            plan_destroy(s->eval[i][k]);
+        plan_destroy(s->score[i]);
+    }
+    memset(s->eval, 0, sizeof(s->eval));
+    memset(s->score, 0, sizeof(s->score));
+    for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {
+        plan_destroy(*single[i]);
+        *single[i] = NULL;
+    }
+    model_store_destroy(s->memory);
+    s->memory = NULL;
+    for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++)
+        gpu_buffer_destroy(dev, buffers[i]);
+    free(s->scratch.kv);
+    s->scratch.kv = NULL;
+    s->logits = LOGITS_NONE;
+}
+
 void hekla_session_close(hekla_session *s)
 {
     if (!s)
         return;
-    struct gpu_device *dev = s->model->m.dev;
-    for (uint32_t i = 0; i < STEP_SIZES; i++)
-        for (uint32_t k = 0; k < 3; k++)
-            plan_destroy(s->eval[i][k]);
-    for (uint32_t i = 0; i < STEP_SIZES; i++)
-        plan_destroy(s->score[i]);
-    plan_destroy(s->sample);
-    plan_destroy(s->decode);
-    plan_destroy(s->fetch);
-    model_store_destroy(s->memory);
-    gpu_buffer_destroy(dev, &s->step);
-    gpu_buffer_destroy(dev, &s->history);
-    gpu_buffer_destroy(dev, &s->ring);
-    gpu_buffer_destroy(dev, &s->readback);
-    gpu_buffer_destroy(dev, &s->nll_readback);
+    session_release(s);
+    pthread_mutex_lock(&s->model->lock);
+    s->model->n_sessions--;
+    pthread_mutex_unlock(&s->model->lock);
     session_profile_destroy(s->profile);
-    free(s->scratch.kv);
     free(s->tokens);
     free(s);
 }
@@ -76,6 +115,7 @@ void session_init_list(const struct hekla_session *s, struct op_list *list, uint
 {
     *list = (struct op_list){
         .caps = gpu_device_caps(s->model->m.dev),
+        .verdicts = s->model->verdicts,
         .step = {&s->step, 0, sizeof(struct step_args)},
         .history = {&s->history, 0, ((uint64_t)s->n_ctx + 1) * 4},
         .n_tokens = n_tokens,
@@ -133,6 +173,21 @@ uint32_t session_size_for(const struct hekla_session *s, uint32_t n)
     return i;
 }
 
+/* A display driver ends what takes it too long, so a step should take caps->submit_ms at most: its
+ * tokens grow and shrink with the time that the last one took. */
+static void adapt(struct hekla_session *s, uint32_t n, double seconds)
+{
+    double aim = (double)gpu_device_caps(s->model->m.dev)->submit_ms * 1e-3;
+    double fits = seconds > 0 ? aim / seconds * n : s->n_batch;
+    if (aim <= 0)
+        return;
+    if (fits < n)
+        s->most = fits < 1 ? 1 : (uint32_t)fits;
+    else if (n == s->most)
+        s->most = fits < 8.0 * n ? (uint32_t)fits : 8 * n;
+    s->most = s->most < s->n_batch ? s->most : s->n_batch;
+}
+
 hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const hekla_token *tokens,
     uint32_t n, uint32_t n_known, struct hekla_error *err)
 {
@@ -144,7 +199,9 @@ hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const 
         .chunks_z = 1,
     };
     memcpy((uint32_t *)s->history.host + s->pos, tokens, (size_t)n_known * 4);
+    double start = engine_now();
     hekla_status status = session_run(s, plan, err);
+    adapt(s, n, engine_now() - start);
     if (status == HEKLA_OK)
         session_profile_add(s, plan, HEKLA_PROMPT, n, s->pos);
     if (status == HEKLA_OK)
@@ -174,6 +231,8 @@ static hekla_status eval_step(struct hekla_session *s, const hekla_token *tokens
 hekla_status session_check_tokens(
     const struct hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
 {
+    if (!s->memory)
+        return hekla_fail(err, HEKLA_DEVICE, "the session was lost with its device");
     if (n > s->n_ctx - s->pos)
         return hekla_fail(err, HEKLA_ARGUMENT,
             "%zu tokens do not fit: the context has %u positions, and %u are used", n, s->n_ctx,
@@ -185,20 +244,40 @@ hekla_status session_check_tokens(
     return HEKLA_OK;
 }
 
-hekla_status hekla_session_eval(
-    hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
+hekla_status session_append(
+    struct hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
 {
-    hekla_error_clear(err);
-    hekla_status status = session_check_tokens(s, tokens, n, err);
-    struct session_span span = session_span_begin(s);
+    hekla_status status = HEKLA_OK;
     for (size_t done = 0; done < n && status == HEKLA_OK;) {
-        uint32_t step = n - done < s->n_batch ? (uint32_t)(n - done) : s->n_batch;
+        uint32_t step = n - done < s->most ? (uint32_t)(n - done) : s->most;
         s->logits = LOGITS_NONE;
         status = eval_step(s, tokens + done, step, done + step == n, err);
         done += step;
     }
     if (status == HEKLA_OK && n)
         s->logits = LOGITS_ON_HOST;
+    return status;
+}
+
+hekla_status hekla_session_eval(
+    hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
+{
+    struct hekla_error local;
+    err = err ? err : &local;
+    hekla_error_clear(err);
+    hekla_status status = session_check_tokens(s, tokens, n, err);
+    if (status != HEKLA_OK)
+        return status;
+    struct session_span span = session_span_begin(s);
+    uint32_t first = s->pos;
+    status = session_append(s, tokens, n, err);
+    if (status != HEKLA_OK) {
+        status = session_recover(s, err);
+        if (status == HEKLA_OK)
+            status = session_append(s, tokens + (s->pos - first), n - (s->pos - first), err);
+        if (status != HEKLA_OK)
+            status = session_recover(s, err); /* tells a second loss as such */
+    }
     session_span_end(s, HEKLA_PROMPT, &span, n);
     return status;
 }
@@ -224,15 +303,20 @@ hekla_status hekla_session_sync(
 const float *hekla_session_logits(hekla_session *s)
 {
     if (s->logits == LOGITS_ON_DEVICE) {
+        struct hekla_error err = {0};
         hekla_status status = HEKLA_OK;
         if (!s->fetch) {
             struct op_list list;
             session_init_list(s, &list, 1);
             session_append_fetch(s, &list, 1);
-            status = plan_create(&s->fetch, s->model->m.dev, s->model->pipelines, &list, NULL);
+            status = plan_create(&s->fetch, s->model->m.dev, s->model->pipelines, &list, &err);
         }
-        if (status == HEKLA_OK && session_run(s, s->fetch, NULL) == HEKLA_OK)
+        if (status == HEKLA_OK)
+            status = session_run(s, s->fetch, &err);
+        if (status == HEKLA_OK)
             s->logits = LOGITS_ON_HOST;
+        else
+            session_recover(s, &err); /* leaves them on the host */
     }
     return s->logits == LOGITS_ON_HOST ? s->readback.host : NULL;
 }
@@ -255,5 +339,5 @@ void hekla_session_get_stats(const hekla_session *s, struct hekla_stats *out)
     out->pipelines = now.pipelines - then->pipelines;
     out->descriptor_writes = now.descriptor_writes - then->descriptor_writes;
     out->recordings = now.recordings - then->recordings;
-    out->device_bytes = model_store_bytes(s->memory);
+    out->device_bytes = s->memory ? model_store_bytes(s->memory) : 0;
 }

@@ -60,6 +60,10 @@ void gpu_caps_query(VkInstance instance, VkPhysicalDevice physical, struct gpu_c
         .max_range = l->maxStorageBufferRange,
         .max_slab = min_u64(m3.maxMemoryAllocationSize, 1ull << 30),
         .host_memory = cpu || integrated,
+        /* A display driver's patience ends after seconds; a processor's driver has no such limit,
+         * and an hour for a long prompt on it is no fault. */
+        .submit_ms = cpu ? 0 : 50,
+        .wait_s = cpu ? 4 * 3600 : 300,
     };
     gpu_subgroup_query(physical, out);
     gpu_coopmat_query(instance, physical, out);
@@ -131,8 +135,10 @@ hekla_status gpu_caps_override(struct gpu_caps *caps, const char *text, struct h
                 text, caps->subgroup ? caps->subgroup_min : 0,
                 caps->subgroup ? caps->subgroup_max : 0);
         /* A way of working may be asked for anywhere, an ability not. */
-        if (value > *field && field != &caps->subgroup && field != &caps->row_threads &&
-            field != &caps->statistics)
+        bool way = field == &caps->subgroup || field == &caps->row_threads ||
+                   field == &caps->submit_ms || field == &caps->statistics ||
+                   (field == &caps->int_dot && *field && value <= 2);
+        if (value > *field && !way)
             return hekla_fail(err, HEKLA_ARGUMENT,
                 "capabilities \"%.80s\": %.*s is %llu on this device and can only be lowered", text,
                 (int)n, p, (unsigned long long)*field);

@@ -3,7 +3,6 @@
 #ifndef GPU_CAPS_H
 #define GPU_CAPS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* field, meaning. */
@@ -17,6 +16,8 @@
     X(max_range, "bytes of a buffer that a kernel can see")                                        \
     X(max_slab, "bytes of one allocation")                                                         \
     X(host_memory, "1: device memory is host memory, one copy is enough")                          \
+    X(submit_ms, "how long a submission should take at most; 0: as long as it takes")              \
+    X(wait_s, "after how long a submission counts as hung")                                        \
     X(statistics, "1: the driver keeps statistics of pipelines for gpu_pipeline_statistics")
 
 struct gpu_caps {
@@ -25,9 +26,10 @@ struct gpu_caps {
 #undef X
     /* Sizes that `subgroup` may be set to; equal where the device has but one. */
     uint32_t subgroup_min, subgroup_max;
-    bool subgroup_forced;   /* by an override: all pipelines get it, needed or not */
-    uint32_t max_subgroups; /* of a workgroup, where the size is a choice */
+    uint32_t subgroup_forced; /* 1: by an override: all pipelines get it, needed or not */
+    uint32_t max_subgroups;   /* of a workgroup, where the size is a choice */
     uint32_t coopmat_m, coopmat_n, coopmat_k; /* a shape that the driver lists, or 0 */
+    uint32_t unused;                          /* no padding: verdicts are kept by a hash */
 };
 
 #endif

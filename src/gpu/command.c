@@ -62,8 +62,10 @@ void gpu_commands_destroy(struct gpu_commands *c)
     if (!c)
         return;
     struct gpu_device *dev = c->dev;
-    dev->vk.vkDestroyCommandPool(dev->handle, c->pool, NULL);
-    dev->vk.vkDestroyDescriptorPool(dev->handle, c->sets, NULL);
+    if (!gpu_device_is_stuck(dev)) {
+        dev->vk.vkDestroyCommandPool(dev->handle, c->pool, NULL);
+        dev->vk.vkDestroyDescriptorPool(dev->handle, c->sets, NULL);
+    }
     free(c);
 }
 
@@ -150,6 +152,26 @@ void gpu_commands_barrier(struct gpu_commands *c)
         0, NULL, 0, NULL);
 }
 
+/* Whatever comes back from a lost device is no result: it is not even asked again. What it may
+ * still be doing ends before anybody frees memory. */
+static hekla_status fail_queue(
+    struct gpu_device *dev, VkResult result, const char *call, struct hekla_error *err)
+{
+    if (result == VK_ERROR_DEVICE_LOST) {
+        __atomic_store_n(&dev->lost, true, __ATOMIC_RELAXED);
+        pthread_mutex_lock(&dev->lock);
+        dev->vk.vkDeviceWaitIdle(dev->handle);
+        pthread_mutex_unlock(&dev->lock);
+    }
+    return gpu_fail(err, result, call, __FILE__, __LINE__);
+}
+
+static hekla_status fail_stuck(struct gpu_device *dev, struct hekla_error *err)
+{
+    return hekla_fail(err, HEKLA_DEVICE, "%s did not finish its work within %llu s", dev->name,
+        (unsigned long long)dev->caps.wait_s);
+}
+
 hekla_status gpu_submit(
     struct gpu_commands *c, uint32_t count, uint64_t *ticket, struct hekla_error *err)
 {
@@ -159,6 +181,8 @@ hekla_status gpu_submit(
     VkTimelineSemaphoreSubmitInfo values[MOST];
     uint64_t signals[MOST];
     assert(count >= 1 && count <= MOST);
+    if (gpu_device_is_stuck(dev))
+        return fail_stuck(dev, err);
     pthread_mutex_lock(&dev->lock);
     for (uint32_t i = 0; i < count; i++) {
         signals[i] = dev->next_ticket + i;
@@ -173,17 +197,18 @@ hekla_status gpu_submit(
             .signalSemaphoreCount = 1,
             .pSignalSemaphores = &dev->timeline};
     }
-    VK_TRY(dev->vk.vkQueueSubmit(dev->queue, count, infos, VK_NULL_HANDLE));
-    *ticket = dev->next_ticket;
-    dev->next_ticket += count;
-    GPU_COUNT(dev, submits, 1);
-    GPU_COUNT(dev, dispatches, (uint64_t)c->n_dispatches * count);
-    GPU_COUNT(dev, barriers, (uint64_t)c->n_barriers * count);
+    VkResult result = gpu_device_is_lost(dev)
+                          ? VK_ERROR_DEVICE_LOST
+                          : dev->vk.vkQueueSubmit(dev->queue, count, infos, VK_NULL_HANDLE);
+    if (result == VK_SUCCESS) {
+        *ticket = dev->next_ticket;
+        dev->next_ticket += count;
+        GPU_COUNT(dev, submits, 1);
+        GPU_COUNT(dev, dispatches, (uint64_t)c->n_dispatches * count);
+        GPU_COUNT(dev, barriers, (uint64_t)c->n_barriers * count);
+    }
     pthread_mutex_unlock(&dev->lock);
-    return HEKLA_OK;
-fail:
-    pthread_mutex_unlock(&dev->lock);
-    return HEKLA_DEVICE;
+    return result == VK_SUCCESS ? HEKLA_OK : fail_queue(dev, result, "vkQueueSubmit", err);
 }
 
 hekla_status gpu_wait(struct gpu_device *dev, uint64_t ticket, struct hekla_error *err)
@@ -192,15 +217,17 @@ hekla_status gpu_wait(struct gpu_device *dev, uint64_t ticket, struct hekla_erro
         .semaphoreCount = 1,
         .pSemaphores = &dev->timeline,
         .pValues = &ticket};
-    VkResult result;
+    VkResult result = VK_TIMEOUT;
     if (dev->is_ref)
         return HEKLA_OK; /* ran when it was submitted */
     /* In slices, so that a lost device is noticed by drivers that only tell on a new call. */
-    do
-        result = dev->vk.vkWaitSemaphores(dev->handle, &info, 1000000000ull);
-    while (result == VK_TIMEOUT);
-    VK_TRY(result);
-    return HEKLA_OK;
-fail:
-    return HEKLA_DEVICE;
+    for (uint64_t s = 0; s < dev->caps.wait_s && result == VK_TIMEOUT; s++)
+        result = gpu_device_is_lost(dev)
+                     ? VK_ERROR_DEVICE_LOST
+                     : dev->vk.vkWaitSemaphores(dev->handle, &info, 1000000000ull);
+    if (result == VK_TIMEOUT) {
+        __atomic_store_n(&dev->stuck, true, __ATOMIC_RELAXED);
+        return fail_stuck(dev, err);
+    }
+    return result == VK_SUCCESS ? HEKLA_OK : fail_queue(dev, result, "vkWaitSemaphores", err);
 }

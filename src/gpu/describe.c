@@ -96,35 +96,52 @@ static void describe_paths(
             shapes[i].n, shapes[i].k);
 }
 
+void gpu_identify(VkPhysicalDevice physical, struct gpu_identity *out)
+{
+    VkPhysicalDeviceVulkan12Properties p12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
+    VkPhysicalDeviceVulkan11Properties p11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &p12};
+    VkPhysicalDeviceProperties2 p = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &p11};
+    vkGetPhysicalDeviceProperties2(physical, &p);
+    for (uint32_t i = 0; i < VK_UUID_SIZE; i++)
+        snprintf(out->uuid + 2 * i, 3, "%02x", p11.deviceUUID[i]);
+    /* Folded, because no four bytes of it differ on every driver. */
+    for (int i = 0; i < 4; i++)
+        snprintf(out->short_id + 2 * i, 3, "%02x",
+            p11.deviceUUID[i] ^ p11.deviceUUID[4 + i] ^ p11.deviceUUID[8 + i] ^
+                p11.deviceUUID[12 + i]);
+    snprintf(out->driver, sizeof(out->driver), "%.120s %.120s", p12.driverName, p12.driverInfo);
+    out->driver_id = (uint32_t)p12.driverID;
+    out->driver_version = p.properties.driverVersion;
+}
+
 static void describe_ids(VkPhysicalDevice physical, struct hekla_device_info *out)
 {
     VkPhysicalDevicePCIBusInfoPropertiesEXT pci = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT};
     VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
-    VkPhysicalDeviceVulkan12Properties p12 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
     VkPhysicalDeviceVulkan11Properties p11 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &p12};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES};
+    struct gpu_identity identity;
     bool has_pci = gpu_has_extension(physical, VK_EXT_PCI_BUS_INFO_EXTENSION_NAME);
     bool has_sizes = gpu_has_extension(physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
     if (has_pci) {
-        pci.pNext = p12.pNext;
-        p12.pNext = &pci;
+        pci.pNext = p11.pNext;
+        p11.pNext = &pci;
     }
     if (has_sizes) {
-        sizes.pNext = p12.pNext;
-        p12.pNext = &sizes;
+        sizes.pNext = p11.pNext;
+        p11.pNext = &sizes;
     }
     vkGetPhysicalDeviceProperties2(
         physical, &(VkPhysicalDeviceProperties2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &p11});
-    snprintf(out->driver, sizeof(out->driver), "%.120s %.120s", p12.driverName, p12.driverInfo);
-    /* Folded, because no four bytes of it differ on every driver. */
-    for (int i = 0; i < 4; i++)
-        snprintf(out->uuid + 2 * i, sizeof(out->uuid) - 2 * i, "%02x",
-            p11.deviceUUID[i] ^ p11.deviceUUID[4 + i] ^ p11.deviceUUID[8 + i] ^
-                p11.deviceUUID[12 + i]);
+    gpu_identify(physical, &identity);
+    memcpy(out->driver, identity.driver, sizeof(out->driver));
+    memcpy(out->uuid, identity.short_id, sizeof(out->uuid));
     if (has_pci)
         snprintf(out->pci, sizeof(out->pci), "%04x:%02x:%02x.%x", pci.pciDomain & 0xffff,
             pci.pciBus & 0xff, pci.pciDevice & 0xff, pci.pciFunction & 0xf);

@@ -93,6 +93,7 @@ static hekla_status open_vulkan(
     vkGetPhysicalDeviceProperties(dev->physical, &dev->properties);
     vkGetPhysicalDeviceMemoryProperties(dev->physical, &dev->memory);
     memcpy(dev->name, dev->properties.deviceName, sizeof(dev->name));
+    gpu_identify(dev->physical, &dev->identity);
     gpu_caps_query(dev->instance, dev->physical, &dev->caps);
     status = gpu_caps_override(&dev->caps, caps, err);
     if (status == HEKLA_OK)
@@ -145,6 +146,8 @@ void gpu_device_close(struct gpu_device *dev)
 {
     if (!dev)
         return;
+    if (gpu_device_is_stuck(dev))
+        dev->handle = NULL, dev->instance = NULL;
     if (dev->handle) {
         dev->vk.vkDeviceWaitIdle(dev->handle);
         for (uint32_t n = 1; n <= GPU_MAX_BUFFERS; n++) {
@@ -173,6 +176,21 @@ bool gpu_device_is_cpu(const struct gpu_device *dev)
 const char *gpu_device_name(const struct gpu_device *dev)
 {
     return dev->name;
+}
+
+const struct gpu_identity *gpu_device_identity(const struct gpu_device *dev)
+{
+    return &dev->identity;
+}
+
+bool gpu_device_is_lost(const struct gpu_device *dev)
+{
+    return __atomic_load_n(&dev->lost, __ATOMIC_RELAXED);
+}
+
+bool gpu_device_is_stuck(const struct gpu_device *dev)
+{
+    return __atomic_load_n(&dev->stuck, __ATOMIC_RELAXED);
 }
 
 const struct gpu_caps *gpu_device_caps(const struct gpu_device *dev)

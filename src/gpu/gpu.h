@@ -27,6 +27,20 @@ hekla_status gpu_device_open(
     struct gpu_device **out, const char *which, const char *caps, struct hekla_error *err);
 void gpu_device_close(struct gpu_device *dev);
 
+/* Which device it is, and what drives it: what is remembered about a device is kept by this. */
+struct gpu_identity {
+    char uuid[33];    /* 32 hexadecimal digits */
+    char short_id[9]; /* the UUID folded, as gpu_device_open takes it */
+    char driver[256]; /* name and version, for people */
+    uint32_t driver_id, driver_version;
+};
+/* Empty texts for the reference device. */
+const struct gpu_identity *gpu_device_identity(const struct gpu_device *dev);
+/* True once the driver has reported it: nothing runs on the device any more. */
+bool gpu_device_is_lost(const struct gpu_device *dev);
+/* True once work did not end in time. What it may still use is never freed. */
+bool gpu_device_is_stuck(const struct gpu_device *dev);
+
 bool gpu_device_is_ref(const struct gpu_device *dev);
 const char *gpu_device_name(const struct gpu_device *dev);
 bool gpu_device_is_cpu(const struct gpu_device *dev); /* also the reference */

@@ -26,6 +26,9 @@ struct gpu_device {
     struct gpu_caps caps;
     struct gpu_counters counters;
     char name[256];
+    struct gpu_identity identity;
+    bool lost;  /* set once; read without the lock, as is: */
+    bool stuck; /* work did not end in time: what it may still use is never freed */
 };
 
 #define GPU_COUNT(dev, field, n) __atomic_fetch_add(&(dev)->counters.field, (n), __ATOMIC_RELAXED)
@@ -51,6 +54,7 @@ uint32_t gpu_physical_devices(VkInstance instance, VkPhysicalDevice out[GPU_MAX_
 /* describe.c */
 void gpu_describe(
     VkInstance instance, VkPhysicalDevice physical, uint32_t index, struct hekla_device_info *out);
+void gpu_identify(VkPhysicalDevice physical, struct gpu_identity *out);
 hekla_status gpu_choose(
     VkInstance instance, const char *which, VkPhysicalDevice *out, struct hekla_error *err);
 /* caps.c */

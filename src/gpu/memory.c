@@ -143,7 +143,7 @@ void gpu_buffer_destroy(struct gpu_device *dev, struct gpu_buffer *buffer)
         return;
     if (dev->is_ref) {
         free(buffer->host);
-    } else {
+    } else if (!gpu_device_is_stuck(dev)) {
         dev->vk.vkDestroyBuffer(dev->handle, buffer->handle, NULL);
         dev->vk.vkFreeMemory(dev->handle, buffer->memory, NULL);
     }

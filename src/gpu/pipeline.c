@@ -62,7 +62,7 @@ hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *ou
 
 void gpu_pipeline_destroy(struct gpu_device *dev, struct gpu_pipeline *pipeline)
 {
-    if (dev && dev->handle)
+    if (dev && dev->handle && !gpu_device_is_stuck(dev))
         dev->vk.vkDestroyPipeline(dev->handle, pipeline->handle, NULL);
     *pipeline = (struct gpu_pipeline){0};
 }

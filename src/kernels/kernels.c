@@ -1,6 +1,7 @@
 #include "kernels/kernels.h"
 
 #include "args.h"
+#include "base/hash.h"
 #include "spirv_table.inc"
 
 #define KERNEL(name, axis, need, ...)                                                              \
@@ -8,11 +9,20 @@
     {                                                                                              \
         (void)caps;                                                                                \
         return KERNEL_NEED_##need;                                                                 \
+    }                                                                                              \
+    static bool faster_##name(const struct gpu_caps *caps)                                         \
+    {                                                                                              \
+        (void)caps;                                                                                \
+        return KERNEL_FASTER_##need;                                                               \
     }
 #define KERNEL_NEED_0 true
 #define KERNEL_NEED_NEED_INT_DOT (caps->int_dot != 0)
 #define KERNEL_NEED_NEED_SUBGROUP (caps->subgroup != 0)
 #define KERNEL_NEED_NEED_COOPMAT (caps->coopmat != 0)
+#define KERNEL_FASTER_0 true
+#define KERNEL_FASTER_NEED_INT_DOT (caps->int_dot == 2)
+#define KERNEL_FASTER_NEED_SUBGROUP true
+#define KERNEL_FASTER_NEED_COOPMAT true
 #include "kernels/kernels.def"
 #undef KERNEL
 
@@ -23,7 +33,7 @@
 const struct kernel_row kernel_rows[K_COUNT] = {
 #define KERNEL(name, axis, need, n, base)                                                          \
     {#name, KERNEL_AXIS_##axis, K_##base, n, SUBGROUP_##need, sizeof(struct base##_args),          \
-        available_##name},
+        available_##name, faster_##name},
 #include "kernels/kernels.def"
 #undef KERNEL
 };
@@ -36,9 +46,55 @@ const struct spirv *kernel_spirv(enum kernel kernel, int quant)
     return NULL;
 }
 
-bool kernel_usable(enum kernel kernel, int quant, const struct gpu_caps *caps)
+bool kernel_available(enum kernel kernel, int quant, const struct gpu_caps *caps)
 {
     return kernel_spirv(kernel, quant) && kernel_rows[kernel].available(caps);
+}
+
+bool kernel_chosen(enum kernel kernel, int quant, const struct gpu_caps *caps)
+{
+    return kernel_available(kernel, quant, caps) && kernel_rows[kernel].faster(caps);
+}
+
+bool kernel_usable(enum kernel kernel, int quant, const struct gpu_caps *caps,
+    const struct kernel_verdicts *verdicts)
+{
+    return kernel_available(kernel, quant, caps) &&
+           (!verdicts || verdicts->of[kernel][quant + 1] == HEKLA_VERDICT_PASSED);
+}
+
+hekla_status kernel_fail(enum kernel kernel, int quant, const struct gpu_device *dev,
+    const struct kernel_verdicts *verdicts, struct hekla_error *err)
+{
+    const char *name = kernel < K_COUNT ? kernel_rows[kernel].name : "copy";
+    enum hekla_verdict verdict =
+        verdicts ? verdicts->of[kernel][quant + 1] : HEKLA_VERDICT_UNAVAILABLE;
+    return hekla_fail(err, HEKLA_SELFTEST,
+        "kernel %s%s%s cannot be used on %s (driver %s): self-test %s; \"hekla doctor\" tells "
+        "more, "
+        "another --device or another driver version may work",
+        name, quant < 0 ? "" : " for ", quant < 0 ? "" : quant_types[quant].label,
+        gpu_device_name(dev), gpu_device_identity(dev)->driver, hekla_verdict_text(verdict));
+}
+
+_Static_assert(1024u << (KERNEL_ROW_CLASSES - 1) == NORM_MAX, "a class for every length");
+
+uint32_t kernel_row_class(uint32_t n)
+{
+    struct quant_layout layout = {0};
+    uint32_t class = 0;
+    quant_spread(&layout, (n + 31) / 32);
+    while (class + 1 < KERNEL_ROW_CLASSES && MAX_LANES << class < layout.slots)
+        class ++;
+    return class;
+}
+
+uint64_t kernels_hash(void)
+{
+    uint64_t h = hash_bytes(HEKLA_VERSION, sizeof(HEKLA_VERSION));
+    for (size_t i = 0; i < SPIRV_COUNT; i++)
+        h = hash_u64(h ^ hash_bytes(spirv_table[i].words, spirv_table[i].bytes));
+    return h;
 }
 
 hekla_status kernels_check(struct hekla_error *err)

@@ -27,6 +27,7 @@ struct kernel_row {
     bool subgroup;       /* relies on the size caps->subgroup */
     uint32_t push_bytes; /* sizeof(struct <base>_args) */
     bool (*available)(const struct gpu_caps *caps);
+    bool (*faster)(const struct gpu_caps *caps); /* than its base; true of a base */
 };
 
 extern const struct kernel_row kernel_rows[K_COUNT];
@@ -40,8 +41,27 @@ struct spirv {
 /* The module of a kernel for a weight format (-1 where the axis is ONE); NULL: not in this build.
  */
 const struct spirv *kernel_spirv(enum kernel kernel, int quant);
+/* What the self-test found: enum hekla_verdict, by kernel (K_copy for copies) and quant + 1. */
+struct kernel_verdicts {
+    uint8_t of[K_COUNT + 1][QT_COUNT + 1];
+};
 /* True if the build has it and the device can run it. */
-bool kernel_usable(enum kernel kernel, int quant, const struct gpu_caps *caps);
+bool kernel_available(enum kernel kernel, int quant, const struct gpu_caps *caps);
+/* True if it is what the product takes on this device, the self-test permitting: a baseline, or a
+ * variant that is faster there. */
+bool kernel_chosen(enum kernel kernel, int quant, const struct gpu_caps *caps);
+/* True if it is available and was seen to work. verdicts NULL: all are taken to. */
+bool kernel_usable(enum kernel kernel, int quant, const struct gpu_caps *caps,
+    const struct kernel_verdicts *verdicts);
+/* The error for a kernel that must not be used. */
+hekla_status kernel_fail(enum kernel kernel, int quant, const struct gpu_device *dev,
+    const struct kernel_verdicts *verdicts, struct hekla_error *err);
+/* Kernels that keep a row in a group's memory are made for classes of lengths: up to 1024 << class
+ * elements, and the last one for NORM_MAX (see args.h). */
+enum { KERNEL_ROW_CLASSES = 4 };
+uint32_t kernel_row_class(uint32_t n);
+/* A hash of what decides the bits of results: version, all modules. */
+uint64_t kernels_hash(void);
 /* Compares every module with its row: bindings and push constants. A mismatch is a build error that
  * only a running program can see. */
 hekla_status kernels_check(struct hekla_error *err);

@@ -25,8 +25,9 @@ struct call {
 
 static enum kernel choose_variant(const struct op_list *list, int quant)
 {
-    bool fast = list->caps->int_dot == 2;
-    return fast && kernel_usable(K_matvec_dot, quant, list->caps) ? K_matvec_dot : K_matvec;
+    bool fast = kernel_chosen(K_matvec_dot, quant, list->caps) &&
+                kernel_usable(K_matvec_dot, quant, list->caps, list->verdicts);
+    return fast ? K_matvec_dot : K_matvec;
 }
 
 /* Room for a normed row's slots: a power of two, so that rows of different lengths share a

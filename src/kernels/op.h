@@ -30,10 +30,11 @@ enum op_timing {
 
 struct op_list {
     const struct gpu_caps *caps;
-    struct gpu_view step;    /* struct step_args */
-    struct gpu_view history; /* [n_ctx + 1] token ids */
-    uint32_t n_tokens;       /* most tokens of a step: sizes the grids */
-    uint32_t layer;          /* that ops appended now belong to */
+    const struct kernel_verdicts *verdicts; /* NULL: every kernel may be used */
+    struct gpu_view step;                   /* struct step_args */
+    struct gpu_view history;                /* [n_ctx + 1] token ids */
+    uint32_t n_tokens;                      /* most tokens of a step: sizes the grids */
+    uint32_t layer;                         /* that ops appended now belong to */
     enum op_timing timing;
     struct op *ops;
     uint32_t n, capacity;

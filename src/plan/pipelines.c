@@ -14,17 +14,19 @@ struct entry {
 
 struct plan_pipelines {
     struct gpu_device *dev;
+    const struct kernel_verdicts *verdicts;
     pthread_mutex_t lock;
     struct entry *entries;
 };
 
-hekla_status plan_pipelines_create(
-    struct plan_pipelines **out, struct gpu_device *dev, struct hekla_error *err)
+hekla_status plan_pipelines_create(struct plan_pipelines **out, struct gpu_device *dev,
+    const struct kernel_verdicts *verdicts, struct hekla_error *err)
 {
     struct plan_pipelines *p = calloc(1, sizeof(*p));
     if (!p)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for pipelines");
     p->dev = dev;
+    p->verdicts = verdicts;
     pthread_mutex_init(&p->lock, NULL);
     *out = p;
     return kernels_check(err);
@@ -68,6 +70,9 @@ static hekla_status create(
     hekla_status status = plan_pipeline_info(op, &info, err);
     if (status != HEKLA_OK)
         return status;
+    /* The one place where kernels become runnable: nothing unproven gets past it. */
+    if (!kernel_usable(op->kernel, op->quant, gpu_device_caps(p->dev), p->verdicts))
+        return kernel_fail(op->kernel, op->quant, p->dev, p->verdicts, err);
     struct entry *e = calloc(1, sizeof(*e));
     if (!e)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a pipeline");

@@ -10,8 +10,9 @@
 
 /* Compiled pipelines of a device, shared by its plans. Thread-safe. */
 struct plan_pipelines;
-hekla_status plan_pipelines_create(
-    struct plan_pipelines **out, struct gpu_device *dev, struct hekla_error *err);
+/* verdicts (kept; may be NULL): only what passed is compiled. */
+hekla_status plan_pipelines_create(struct plan_pipelines **out, struct gpu_device *dev,
+    const struct kernel_verdicts *verdicts, struct hekla_error *err);
 void plan_pipelines_destroy(struct plan_pipelines *p);
 /* The pipeline of an op; compiled at its first use. */
 hekla_status plan_pipelines_find(struct plan_pipelines *p, const struct op *op,

@@ -69,7 +69,7 @@ void test_begin(
     /* A variant gets the inputs of its base: the row's name is left out. */
     own->random = hash_bytes(own->name, strlen(own->name)) ^ (uint64_t)t->quant << 32;
     own->used = own->n_regions = own->n_variations = 0;
-    own->failed = false;
+    own->ran = own->failed = false;
     own->began = tester_now();
     t->list.n = 0;
     t->list.n_tokens = n_tokens;

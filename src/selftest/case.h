@@ -31,6 +31,7 @@ struct tester;
 struct test {
     struct op_list list; /* caps, step and history are set */
     int quant;           /* the row's, or -1 */
+    uint32_t n_embd;     /* of the model that the test is for; 0: of none */
     bool slow;           /* sizes of real models, and many variations, are wanted */
     bool other_shapes;   /* the product's choices for the other kind of device */
     struct tester *own;

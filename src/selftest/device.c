@@ -26,6 +26,8 @@ void tester_fail(struct test *t, const char *format, ...)
     va_end(args);
     snprintf(line, sizeof(line), "%s %s, case %s: %s", own->row->kernel, own->row->quant, own->name,
         text);
+    if (own->row->failed == 1)
+        snprintf(own->row->text, sizeof(own->row->text), "case %.90s: %.200s", own->name, text);
     if (own->opt->report)
         own->opt->report(own->opt->user, line);
 }
@@ -90,6 +92,8 @@ static hekla_status run(
     status = status ? status : gpu_wait(own->dev, ticket, own->err);
     plan_destroy(plan);
     own->row->runs++;
+    if (own->opt->alive)
+        own->opt->alive(own->opt->user);
     return status;
 }
 
@@ -152,7 +156,8 @@ static bool matches(struct test *t, const struct op *ops, uint32_t n, const stru
 void tester_compare(struct test *t, const struct op *ops, uint32_t n, bool one_by_one)
 {
     struct tester *own = t->own;
-    uint32_t n_variations = one_by_one && !t->other_shapes ? own->n_variations : 0;
+    bool varied = one_by_one && !t->other_shapes && own->opt->effort != SELFTEST_QUICK;
+    uint32_t n_variations = varied ? own->n_variations : 0;
     for (uint32_t i = 0; i <= n_variations && own->status == HEKLA_OK; i++) {
         const struct variation *v = i ? &own->variations[i - 1] : NULL;
         own->status = run(own, ops, n, v);

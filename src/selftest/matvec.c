@@ -90,20 +90,22 @@ static void run_norm(struct test *t, uint32_t n, uint32_t rows, uint32_t shards,
 }
 
 /* parts: Q, K and V in one matrix, or Q and K, then V */
-static void run_qkv(
-    struct test *t, struct head_shape shape, uint32_t parts, uint32_t pos, bool f16, enum fill fill)
+static void run_qkv(struct test *t, uint32_t n, struct head_shape shape, uint32_t parts,
+    uint32_t pos, bool f16, enum fill fill)
 {
-    const uint32_t n = 256, n_ctx = 544;
+    const uint32_t n_ctx = 544;
     uint32_t qk = (shape.n_head + shape.n_head_kv) * shape.head_dim;
     uint32_t v = shape.n_head_kv * shape.head_dim;
-    test_begin(t, 1, pos, 100, "qkv heads=%u/%u of %u rot=%u parts=%u pos=%u f16=%d fill=%d",
-        shape.n_head, shape.n_head_kv, shape.head_dim, shape.n_rot, parts, pos, f16, (int)fill);
+    test_begin(t, 1, pos, 100, "qkv n=%u heads=%u/%u of %u rot=%u parts=%u pos=%u f16=%d fill=%d",
+        n, shape.n_head, shape.n_head_kv, shape.head_dim, shape.n_rot, parts, pos, f16, (int)fill);
     struct norm_input in = norm_of(t, n, fill);
     struct kv_cache kv = test_kv(t, shape, n_ctx, f16, -1);
     struct gpu_view rope = test_exact_input(t, (ROPE_LOW + n_ctx / ROPE_LOW + 1) * shape.n_rot, 0);
     struct rows q = test_output_rows(t, 1, qk + v);
     /* An op keeps a matrix' views, not its shards, of which there is one array. */
     struct matrix w = test_matrix(t, n, parts == 1 ? qk + v : qk, 1);
+    if (!op_can_norm(&t->list, &w))
+        return;
     op_norm_qkv(&t->list, q, &kv, &w, 0, &in, rope, shape);
     if (parts == 2) {
         w = test_matrix(t, n, v, 1);
@@ -123,13 +125,28 @@ static void run_swiglu(struct test *t, uint32_t n, uint32_t n_ff, uint32_t shard
     test_run(t);
 }
 
+/* Rows as long as a model's: their length decides how much of a group's memory a norm takes. */
+static void run_rows(struct test *t, uint32_t n)
+{
+    if (n % quant_types[t->quant].block_elements)
+        return;
+    run_norm(t, n, 70, 1, FILL_NORMAL);
+    run_qkv(t, n, (struct head_shape){4, 2, 64, 64}, 1, 300, true, FILL_NORMAL);
+    run_qkv(t, n, (struct head_shape){4, 2, 64, 64}, 2, 300, false, FILL_NORMAL);
+    run_swiglu(t, n, 96, 1, FILL_NORMAL);
+}
+
 static void run_fused(struct test *t, bool sweep)
 {
     if (quant_types[t->quant].class != QUANT_CLASS_INT)
         return;
     run_norm(t, 1024, 70, 1, FILL_NORMAL);
-    run_qkv(t, (struct head_shape){4, 2, 64, 64}, 1, 300, true, FILL_NORMAL);
+    run_qkv(t, 256, (struct head_shape){4, 2, 64, 64}, 1, 300, true, FILL_NORMAL);
     run_swiglu(t, 256, 96, 1, FILL_NORMAL);
+    if (t->n_embd)
+        run_rows(t, t->n_embd);
+    for (uint32_t class = 0; t->slow && class < KERNEL_ROW_CLASSES; class ++)
+        run_rows(t, 1024u << class);
     if (!sweep)
         return;
     static const uint32_t sizes[] = {32, 64, 352, 768, 1056, 2048};
@@ -139,7 +156,7 @@ static void run_fused(struct test *t, bool sweep)
     run_swiglu(t, 512, 128, 2, FILL_NORMAL);
     for (uint32_t fill = 0; fill < FILL_COUNT; fill++) {
         run_norm(t, 256, 6, 1, (enum fill)fill);
-        run_qkv(t, (struct head_shape){3, 1, 20 + 12 * (fill % 3), 16}, 1 + fill % 2, fill * 7,
+        run_qkv(t, 256, (struct head_shape){3, 1, 20 + 12 * (fill % 3), 16}, 1 + fill % 2, fill * 7,
             fill & 1, (enum fill)fill);
         run_swiglu(t, 256, 32, 1, (enum fill)fill);
     }

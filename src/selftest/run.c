@@ -70,9 +70,35 @@ static void run_ops(struct test *t, const uint8_t *first)
     }
 }
 
+/* A quick test: whether the case adds to what was seen of the pipelines it needs. */
+static bool adds(struct test *t)
+{
+    struct tester *own = t->own;
+    bool any = own->opt->effort != SELFTEST_QUICK;
+    for (uint32_t i = 0; i < t->list.n && !any; i++) {
+        const struct op *op = &t->list.ops[i];
+        uint32_t k = 0;
+        if (base_of(op->kernel) != base_of(own->kernel))
+            continue;
+        while (k < own->n_seen && memcmp(own->seen[k].spec, op->spec, sizeof(op->spec)) != 0)
+            k++;
+        any = k == TEST_MAX_SEEN; /* never in practice: then nothing is left out */
+        if (any)
+            break;
+        if (k == own->n_seen) {
+            memcpy(own->seen[own->n_seen++].spec, op->spec, sizeof(op->spec));
+            own->seen[k].cases = 0;
+        }
+        any = own->seen[k].cases++ < TEST_QUICK_CASES;
+    }
+    return any;
+}
+
 void test_run(struct test *t)
 {
     struct tester *own = t->own;
+    if (own->status == HEKLA_OK && !adds(t))
+        return;
     if (t->list.out_of_memory)
         tester_stop(t, HEKLA_MEMORY, "not enough host memory for the self-test");
     uint8_t *first = own->status == HEKLA_OK && t->list.n ? malloc(own->used) : NULL;
@@ -82,6 +108,7 @@ void test_run(struct test *t)
     }
     memcpy(first, own->space.host, own->used);
     own->row->cases++;
+    own->ran = true;
     run_ops(t, first);
     free(first);
     if (own->opt->verbose && own->opt->report && !own->failed) {
@@ -94,12 +121,13 @@ void test_run(struct test *t)
 
 void test_expect(struct test *t, bool ok, const char *what)
 {
-    if (t->own->status == HEKLA_OK && !t->own->failed && !ok)
+    if (t->own->ran && t->own->status == HEKLA_OK && !t->own->failed && !ok)
         tester_fail(t, "%s", what);
 }
 
 void test_expect_equal(
     struct test *t, struct gpu_view a, struct gpu_view b, uint64_t bytes, const char *what)
 {
-    test_expect(t, memcmp(test_data(t, a), test_data(t, b), bytes) == 0, what);
+    if (t->own->ran)
+        test_expect(t, memcmp(test_data(t, a), test_data(t, b), bytes) == 0, what);
 }

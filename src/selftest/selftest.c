@@ -25,7 +25,7 @@ double tester_now(void)
 
 static const char *why_not(enum kernel kernel, int quant, const struct gpu_caps *caps)
 {
-    if (kernel == K_copy || kernel_usable(kernel, quant, caps))
+    if (kernel == K_copy || kernel_available(kernel, quant, caps))
         return NULL;
     return kernel_spirv(kernel, quant) ? "the device lacks what it needs" : "not in this build";
 }
@@ -35,7 +35,8 @@ static const char *why_not(enum kernel kernel, int quant, const struct gpu_caps 
 static void run_cases(struct test *t)
 {
     struct tester *own = t->own;
-    for (int pass = 0; pass < 2 && own->status == HEKLA_OK; pass++) {
+    int passes = own->opt->effort == SELFTEST_QUICK ? 1 : 2;
+    for (int pass = 0; pass < passes && own->status == HEKLA_OK; pass++) {
         own->caps = *gpu_device_caps(own->dev);
         own->caps.row_threads ^= (uint64_t)pass;
         t->other_shapes = pass == 1;
@@ -43,51 +44,105 @@ static void run_cases(struct test *t)
     }
 }
 
-static void run_row(struct tester *own, enum kernel kernel, int quant)
+static bool is_gone(const struct gpu_device *dev)
 {
-    const struct selftest_options *opt = own->opt;
+    return gpu_device_is_lost(dev) || gpu_device_is_stuck(dev);
+}
+
+/* What the device cannot do is the row's failure; only if it is gone no other row can be tested. */
+static void blame_row(struct test *t)
+{
+    struct tester *own = t->own;
+    if (own->status != HEKLA_DEVICE)
+        return;
+    own->failed = false;
+    own->row->failed = 0;
+    tester_fail(t, "%s", own->err->text);
+    if (!is_gone(own->dev)) {
+        own->status = HEKLA_OK;
+        hekla_error_clear(own->err);
+    }
+}
+
+static void run_row(struct tester *own)
+{
+    struct selftest_row *row = own->row;
     const struct gpu_caps *caps = gpu_device_caps(own->dev);
+    bool quick = own->opt->effort == SELFTEST_QUICK;
     struct test t = {.own = own,
-        .quant = quant,
-        .slow = opt->slow || !caps->row_threads,
+        .quant = row->quant_id,
+        .n_embd = own->opt->n_embd,
+        .slow = own->opt->effort == SELFTEST_FULL || (!quick && !caps->row_threads),
         .list.caps = &own->caps};
-    own->kernel = kernel;
-    own->row->why_not = why_not(kernel, quant, caps);
-    if (own->row->why_not)
+    row->why_not = why_not(row->kernel_id, row->quant_id, caps);
+    row->verdict = HEKLA_VERDICT_UNAVAILABLE;
+    if (row->why_not)
         return;
     double start = tester_now();
-    own->status = plan_pipelines_create(&own->pipelines, own->dev, own->err);
+    own->kernel = row->kernel_id;
+    own->n_seen = 0;
+    own->status = plan_pipelines_create(&own->pipelines, own->dev, NULL, own->err);
     run_cases(&t);
+    blame_row(&t);
     op_list_free(&t.list);
     plan_pipelines_destroy(own->pipelines);
     own->pipelines = NULL;
-    own->row->seconds = tester_now() - start;
+    row->seconds = tester_now() - start;
+    row->verdict = row->failed || !row->cases ? HEKLA_VERDICT_FAILED : HEKLA_VERDICT_PASSED;
 }
 
-static bool wanted(const struct selftest_options *opt, const struct selftest_row *row)
+static struct selftest_row row_of(enum kernel kernel, int quant)
 {
-    char name[64];
-    snprintf(name, sizeof(name), "%s %s", row->kernel, row->quant);
-    return !opt->filter || strstr(name, opt->filter);
+    return (struct selftest_row){
+        .kernel = kernel == K_copy ? "copy" : kernel_rows[kernel].name,
+        .quant = quant < 0 ? "-" : quant_types[quant].name,
+        .kernel_id = kernel,
+        .quant_id = quant,
+    };
 }
 
 static void run_one(struct tester *own, struct selftest_result *out, enum kernel kernel, int quant)
 {
-    struct selftest_row row = {
-        .kernel = kernel == K_copy ? "copy" : kernel_rows[kernel].name,
-        .quant = quant < 0 ? "-" : quant_types[quant].name,
-    };
-    if (own->status != HEKLA_OK || !wanted(own->opt, &row))
+    const struct selftest_options *opt = own->opt;
+    if (own->status != HEKLA_OK || (opt->only && !opt->only->has[kernel][quant + 1]))
         return;
     own->row = &out->rows[out->n_rows++];
-    *own->row = row;
-    run_row(own, kernel, quant);
+    *own->row = row_of(kernel, quant);
+    if (opt->begin)
+        opt->begin(opt->user, own->row);
+    run_row(own);
+    if (own->status != HEKLA_OK && !is_gone(own->dev))
+        return;
+    if (opt->end)
+        opt->end(opt->user, own->row);
     if (own->row->why_not)
         out->unavailable++;
-    else if (own->row->failed || !own->row->cases)
-        out->failed++;
-    else
+    else if (own->row->verdict == HEKLA_VERDICT_PASSED)
         out->passed++;
+    else
+        out->failed++;
+}
+
+static bool is_row(enum kernel kernel, int quant)
+{
+    enum kernel_axis axis = kernel == K_copy ? KERNEL_AXIS_ONE : kernel_rows[kernel].axis;
+    if (axis == KERNEL_AXIS_ONE || quant < 0)
+        return axis == KERNEL_AXIS_ONE && quant < 0;
+    return axis == KERNEL_AXIS_QUANT || quant_types[quant].class == QUANT_CLASS_INT;
+}
+
+void selftest_set_all(struct selftest_set *out, const char *filter)
+{
+    char name[64];
+    for (int k = 0; k <= K_COUNT; k++)
+        for (int q = -1; q < QT_COUNT; q++) {
+            out->has[k][q + 1] = is_row((enum kernel)k, q);
+            if (!out->has[k][q + 1])
+                continue;
+            struct selftest_row row = row_of((enum kernel)k, q);
+            snprintf(name, sizeof(name), "%s %s", row.kernel, row.quant);
+            out->has[k][q + 1] = !filter || strstr(name, filter);
+        }
 }
 
 hekla_status selftest_run(struct gpu_device *dev, const struct selftest_options *opt,
@@ -98,15 +153,10 @@ hekla_status selftest_run(struct gpu_device *dev, const struct selftest_options 
     memset(out, 0, sizeof(*out));
     if (gpu_device_is_ref(dev))
         return hekla_fail(err, HEKLA_UNSUPPORTED, "the reference device has no kernels to test");
-    for (enum kernel k = 0; k < K_COUNT; k++) {
-        enum kernel_axis axis = kernel_rows[k].axis;
-        if (axis == KERNEL_AXIS_ONE)
-            run_one(&own, out, k, -1);
-        for (int q = 0; q < QT_COUNT && axis != KERNEL_AXIS_ONE; q++)
-            if (axis == KERNEL_AXIS_QUANT || quant_types[q].class == QUANT_CLASS_INT)
-                run_one(&own, out, k, q);
-    }
-    run_one(&own, out, K_copy, -1);
+    for (int k = 0; k <= K_COUNT; k++)
+        for (int q = -1; q < QT_COUNT; q++)
+            if (is_row((enum kernel)k, q))
+                run_one(&own, out, (enum kernel)k, q);
     gpu_buffer_destroy(dev, &own.upload);
     gpu_buffer_destroy(dev, &own.device);
     gpu_buffer_destroy(dev, &own.readback);

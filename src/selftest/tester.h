@@ -12,6 +12,8 @@ enum {
     TEST_MAX_REGIONS = 48,
     TEST_MAX_SHARDS = 8,
     TEST_MAX_VARIATIONS = 256,
+    TEST_QUICK_CASES = 6, /* for each set of constants */
+    TEST_MAX_SEEN = 64,
 };
 
 struct tester {
@@ -21,6 +23,11 @@ struct tester {
     struct gpu_caps caps; /* the device's, or with the other setting of row_threads */
     struct selftest_row *row;
     enum kernel kernel; /* of the row; K_copy for copies */
+
+    struct {
+        uint32_t spec[SPEC_COUNT], cases;
+    } seen[TEST_MAX_SEEN]; /* by a quick test of the row */
+    uint32_t n_seen;
 
     struct gpu_buffer space; /* the arena, host memory only; what ops of a case are bound to */
     uint64_t used, capacity;
@@ -35,6 +42,7 @@ struct tester {
     uint64_t random;
     char name[200];
     double began;
+    bool ran;            /* the case; a quick test leaves out most */
     bool failed;         /* the case */
     hekla_status status; /* what kept the test from running; all functions do nothing then */
     struct hekla_error *err;

@@ -1,8 +1,8 @@
 /*
- * kernel_tests [--slow] [--verbose] [--masks] [FILTER]: every kernel against the C reference on the
- * device named by HEKLA_TEST_DEVICE (else the best), with capabilities lowered by HEKLA_CAPS.
- * FILTER: part of "kernel quant". --masks: a choice of rows under each mask of tests/masks.h. Exit
- * status 1: a row failed, 77: there is no device.
+ * kernel_tests [--slow | --quick] [--verbose] [--masks] [FILTER]: every kernel against the C
+ * reference on the device named by HEKLA_TEST_DEVICE (else the best), with capabilities lowered by
+ * HEKLA_CAPS. FILTER: part of "kernel quant". --masks: a choice of rows under each mask of
+ * tests/masks.h. Exit status 1: a row failed, 77: there is no device.
  */
 #include "../masks.h"
 #include "selftest/selftest.h"
@@ -70,9 +70,11 @@ static int run(struct gpu_device *dev, const struct selftest_options *opt)
 static int run_masked(struct gpu_device *dev, struct selftest_options opt, bool everything)
 {
     static const char *const filters[] = {"q4_0", "q4_k", " f16", " -"};
+    struct selftest_set only;
     int failed = 0;
+    opt.only = &only;
     for (int i = 0; i < (everything ? 4 : 3) && !failed; i++) {
-        opt.filter = filters[i];
+        selftest_set_all(&only, filters[i]);
         failed = run(dev, &opt);
     }
     return failed;
@@ -102,20 +104,25 @@ static int run_masks(const struct gpu_caps *caps, const struct selftest_options 
 
 int main(int argc, char **argv)
 {
-    struct selftest_options opt = {.report = print_line};
+    struct selftest_set only;
+    struct selftest_options opt = {.effort = SELFTEST_NORMAL, .only = &only, .report = print_line};
+    const char *filter = NULL;
     bool masks = false;
     struct gpu_device *dev = NULL;
     struct hekla_error err = {0};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--slow") == 0)
-            opt.slow = true;
+            opt.effort = SELFTEST_FULL;
+        else if (strcmp(argv[i], "--quick") == 0)
+            opt.effort = SELFTEST_QUICK;
         else if (strcmp(argv[i], "--verbose") == 0)
             opt.verbose = true;
         else if (strcmp(argv[i], "--masks") == 0)
             masks = true;
         else
-            opt.filter = argv[i];
+            filter = argv[i];
     }
+    selftest_set_all(&only, filter);
     hekla_status status =
         gpu_device_open(&dev, getenv("HEKLA_TEST_DEVICE"), getenv("HEKLA_CAPS"), &err);
     if (status != HEKLA_OK) {

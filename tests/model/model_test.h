@@ -5,6 +5,7 @@
  *                    Without it the tests that need them are skipped and say so
  * HEKLA_TEST_DEVICE  what to run on instead of the best device
  * HEKLA_CAPS         as for the program
+ * XDG_CACHE_HOME     keeps what the self-test found: set by ctest, so that it is tested once
  */
 #ifndef TESTS_MODEL_TEST_H
 #define TESTS_MODEL_TEST_H
@@ -74,7 +75,8 @@ static inline hekla_model *open_model(const char *path, const char *device)
     if (hekla_model_open(&model,
             &(struct hekla_model_options){.path = path,
                 .device = device ? device : getenv("HEKLA_TEST_DEVICE"),
-                .caps = getenv("HEKLA_CAPS")},
+                .caps = getenv("HEKLA_CAPS"),
+                .proof = {.folder = getenv("XDG_CACHE_HOME")}},
             &err))
         fail_msg("%s", err.text);
     return model;

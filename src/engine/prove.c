@@ -1,0 +1,179 @@
+/*
+ * Before a model is loaded: every kernel that it needs has passed the self-test on its device, now
+ * or earlier. What fails is not used; a model that needs it and has nothing instead is refused.
+ */
+#include "engine/engine.h"
+
+#include "selftest/verdict.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct proof {
+    struct hekla_model *model;
+    bool formats[QT_COUNT]; /* of the model's matrices */
+    uint32_t done, total;
+};
+
+void engine_notice(const struct hekla_model *model, enum hekla_notice kind, const char *format, ...)
+{
+    char line[600];
+    va_list args;
+    if (!model->notice)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    model->notice(model->notice_user, kind, line);
+}
+
+static void find_formats(struct proof *p)
+{
+    const struct gguf *g = p->model->gguf;
+    for (uint64_t i = 0; i < g->n_tensors; i++) {
+        const struct quant_type *type = quant_find(g->tensors[i].type);
+        if (type && g->tensors[i].n_dims > 1)
+            p->formats[type - quant_types] = true;
+    }
+}
+
+/* A faster variant that passed spares its base the test: the base is then not used. */
+static bool is_replaced(const struct proof *p, enum kernel kernel, int quant)
+{
+    const struct gpu_caps *caps = gpu_device_caps(p->model->m.dev);
+    for (enum kernel k = 0; k < K_COUNT; k++)
+        if (k != kernel && kernel_rows[k].base == kernel && kernel_chosen(k, quant, caps) &&
+            p->model->verdicts->of[k][quant + 1] <= HEKLA_VERDICT_PASSED)
+            return true;
+    return false;
+}
+
+static bool is_needed(const struct proof *p, int kernel, int quant)
+{
+    if (kernel == K_copy)
+        return quant < 0;
+    if (!kernel_chosen((enum kernel)kernel, quant, gpu_device_caps(p->model->m.dev)))
+        return false;
+    return (quant < 0 || p->formats[quant]) && !is_replaced(p, (enum kernel)kernel, quant);
+}
+
+/* What is needed and not known; false: nothing. */
+static bool find_unknown(const struct proof *p, struct selftest_set *out)
+{
+    bool any = false;
+    for (int k = 0; k <= K_COUNT; k++)
+        for (int q = -1; q < QT_COUNT; q++) {
+            out->has[k][q + 1] =
+                is_needed(p, k, q) && p->model->verdicts->of[k][q + 1] == HEKLA_VERDICT_UNTESTED;
+            any |= out->has[k][q + 1];
+        }
+    return any;
+}
+
+static uint32_t count(const struct selftest_set *set)
+{
+    uint32_t n = 0;
+    for (int k = 0; k <= K_COUNT; k++)
+        for (int q = -1; q < QT_COUNT; q++)
+            n += set->has[k][q + 1];
+    return n;
+}
+
+static void begin_row(void *user, const struct selftest_row *row)
+{
+    struct proof *p = user;
+    engine_notice(p->model, HEKLA_NOTICE_PROGRESS,
+        "first use of this device: testing kernel %u of %u, %s %s", p->done + 1, p->total,
+        row->kernel, row->quant);
+}
+
+static void end_row(void *user, const struct selftest_row *row)
+{
+    struct proof *p = user;
+    p->model->verdicts->of[row->kernel_id][row->quant_id + 1] = (uint8_t)row->verdict;
+    p->done++;
+    if (row->verdict == HEKLA_VERDICT_PASSED)
+        return;
+    const char *device = gpu_device_name(p->model->m.dev),
+               *verdict = hekla_verdict_text(row->verdict);
+    enum kernel base = row->kernel_id == K_copy ? K_copy : kernel_rows[row->kernel_id].base;
+    engine_notice(p->model, HEKLA_NOTICE_DETAIL, "self-test on %s: kernel %s %s %s: %s", device,
+        row->kernel, row->quant, verdict, row->text);
+    if (base != row->kernel_id)
+        engine_notice(p->model, HEKLA_NOTICE_WARNING,
+            "self-test on %s: kernel %s %s %s; %s is used instead", device, row->kernel, row->quant,
+            verdict, kernel_rows[base].name);
+}
+
+static hekla_status test_unknown(
+    struct proof *p, const struct hekla_model_options *options, struct hekla_error *err)
+{
+    struct hekla_model *model = p->model;
+    hekla_status status = HEKLA_OK;
+    struct verdict_job job = {
+        .dev = model->m.dev,
+        .caps = options->caps,
+        .proof = &options->proof,
+        .effort = SELFTEST_QUICK,
+        .n_embd = model->m.params.n_embd,
+        .begin = begin_row,
+        .end = end_row,
+        .user = p,
+    };
+    /* A second round for the bases of variants that failed in the first. */
+    while (status == HEKLA_OK && find_unknown(p, &job.todo)) {
+        p->total = p->done + count(&job.todo);
+        status = verdict_find(&job, err);
+    }
+    if (p->done)
+        engine_notice(model, HEKLA_NOTICE_PROGRESS, "%s", "");
+    return status;
+}
+
+static void keep(const struct hekla_model *model, const char *path)
+{
+    struct hekla_error err = {0};
+    if (verdict_write(path, model->m.dev, model->verdicts, &err) == HEKLA_OK)
+        engine_notice(model, HEKLA_NOTICE_DETAIL, "self-test: verdicts are kept in %s", path);
+    else
+        engine_notice(model, HEKLA_NOTICE_DETAIL, "self-test: verdicts are not kept: %s", err.text);
+}
+
+static hekla_status refuse_failed(const struct proof *p, struct hekla_error *err)
+{
+    struct hekla_model *model = p->model;
+    for (int k = 0; k <= K_COUNT; k++)
+        for (int q = -1; q < QT_COUNT; q++)
+            if (is_needed(p, k, q) && (k == K_copy || kernel_rows[k].base == (enum kernel)k) &&
+                model->verdicts->of[k][q + 1] != HEKLA_VERDICT_PASSED)
+                return kernel_fail((enum kernel)k, q, model->m.dev, model->verdicts, err);
+    return HEKLA_OK;
+}
+
+hekla_status engine_prove(
+    struct hekla_model *model, const struct hekla_model_options *options, struct hekla_error *err)
+{
+    struct proof p = {.model = model};
+    const char *folder = options->proof.folder;
+    char path[SELFTEST_PATH], old_driver[256] = "";
+    if (gpu_device_is_ref(model->m.dev))
+        return HEKLA_OK;
+    model->verdicts = calloc(1, sizeof(*model->verdicts));
+    if (!model->verdicts)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for the verdicts");
+    bool kept = folder &&
+                verdict_path(path, folder, model->m.dev, kernel_row_class(model->m.params.n_embd));
+    if (kept)
+        verdict_read(path, model->m.dev, model->verdicts, old_driver);
+    if (old_driver[0])
+        engine_notice(model, HEKLA_NOTICE_WARNING,
+            "the driver of %s has changed from %s to %s: its kernels are tested again",
+            gpu_device_name(model->m.dev), old_driver, gpu_device_identity(model->m.dev)->driver);
+    find_formats(&p);
+    hekla_status status = test_unknown(&p, options, err);
+    if (kept && p.done)
+        keep(model, path);
+    return status == HEKLA_OK ? refuse_failed(&p, err) : status;
+}
