@@ -1,6 +1,6 @@
 /* Matrix times one or several vectors. The variants and shapes give the same bits, so the choice is
  * about speed alone. */
-#include "kernels/op.h"
+#include "kernels/matmul.h"
 
 #include <assert.h>
 
@@ -146,15 +146,29 @@ void op_matvec(struct op_list *list, struct rows y, uint32_t y_first, const stru
     if (!w->n_shards)
         return;
     assert(w->layout.n_blocks == (is_int ? x->q8.layout.n_blocks : (x->f32.n + 31) / 32));
+    struct matmul_call many = {
+        .w = w,
+        .x = is_int ? x->q8.view : x->f32.view,
+        .x_stride = is_int ? x->q8.stride_u4 : x->f32.stride / 4,
+        .y = y,
+        .y_first = y_first,
+        .n_cols = n_cols,
+        .flags = (bias.buffer ? MATVEC_BIAS : 0) | (add ? MATVEC_ADD : 0),
+        .bias = bias,
+    };
+    if (matmul_wanted(list, (int)w->quant, n_cols ? n_cols : list->n_tokens)) {
+        matmul_append(list, &many);
+        return;
+    }
     append_all(list, &(struct call){
                          .w = w,
-                         .x = is_int ? x->q8.view : x->f32.view,
-                         .x_stride = is_int ? x->q8.stride_u4 : x->f32.stride / 4,
+                         .x = many.x,
+                         .x_stride = many.x_stride,
                          .y = y.view,
                          .y_stride = y.stride,
                          .y_first = y_first,
                          .n_cols = n_cols,
-                         .flags = (bias.buffer ? MATVEC_BIAS : 0) | (add ? MATVEC_ADD : 0),
+                         .flags = many.flags,
                          .bias = bias,
                      });
 }
