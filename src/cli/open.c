@@ -85,7 +85,8 @@ int cli_open_model(hekla_model **out, const char *path, const char *device, doub
 int cli_open_vocabulary(hekla_model **out, const char *path)
 {
     struct hekla_error err = {0};
-    hekla_status status = hekla_model_open(
-        out, &(struct hekla_model_options){.path = path, .vocab_only = true}, &err);
+    hekla_status status = hekla_model_open(out,
+        &(struct hekla_model_options){.path = path, .vocab_only = true, .notice = cli_notice},
+        &err);
     return status == HEKLA_OK ? CLI_OK : cli_fail_status(status, &err);
 }
