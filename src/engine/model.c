@@ -101,7 +101,8 @@ static hekla_status open_header(struct hekla_model *model, const char *path, con
     if (status != HEKLA_OK)
         return status;
     model->m.params.n_vocab = tokenizer_vocab_size(model->tokenizer);
-    return read_info(model, file, err);
+    status = read_info(model, file, err);
+    return status == HEKLA_OK ? engine_read_sampling(model, file, err) : status;
 }
 
 hekla_status engine_load(struct hekla_model *model, struct hekla_error *err)
@@ -187,6 +188,7 @@ void hekla_model_close(hekla_model *model)
     free(model->verdicts);
     free(model->file);
     free(model->caps);
+    free(model->samplers);
     tokenizer_destroy(model->tokenizer);
     gguf_close(model->gguf);
     free(model);
