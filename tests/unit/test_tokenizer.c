@@ -379,7 +379,7 @@ static void refused_vocabularies(void **state)
         const char *says;
     } cases[] = {
         {{.model = "rwkv"}, HEKLA_UNSUPPORTED, "tokenizer \"rwkv\""},
-        {{.model = ""}, HEKLA_UNSUPPORTED, "expected one of gpt2, gemma4, llama, bert"},
+        {{.model = ""}, HEKLA_UNSUPPORTED, "expected one of gpt2, gemma4, llama, bert, t5"},
         {{.model = "llama"}, HEKLA_FORMAT, "key tokenizer.ggml.scores is missing"},
         {{.leave_out = 'a'}, HEKLA_FORMAT, "has no token for byte 0x61"},
         {{.leave_out = '\n'}, HEKLA_FORMAT, "has no token for byte 0x0a"},
