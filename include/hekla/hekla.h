@@ -209,7 +209,8 @@ HEKLA_API void hekla_model_describe(
 /* ---- text ---------------------------------------------------------------------------------- */
 
 enum {
-    HEKLA_TOKENIZE_BOS = 1,     /* prepend the begin-of-text token if the model asks for one */
+    HEKLA_TOKENIZE_BOS = 1,     /* add what the model wants around text: a token that begins it,
+                                   or one that ends it */
     HEKLA_TOKENIZE_SPECIAL = 2, /* special tokens written out, such as <|eot_id|>, become tokens */
 };
 
@@ -223,10 +224,13 @@ HEKLA_API hekla_status hekla_tokenize(const hekla_model *model, const char *text
 HEKLA_API size_t hekla_token_bytes(
     const hekla_model *model, hekla_token token, bool special, char *out, size_t cap);
 
-/* Turns a stream of tokens into a stream of whole UTF-8 sequences. Zero-initialise. */
+/* Turns a stream of tokens into a stream of whole UTF-8 sequences. Zero-initialise it where tokens
+ * begin a text: a space that encoding put before the text is left out then. Where they go on after
+ * a prompt, add the prompt's last token first and drop what comes out. */
 struct hekla_text_stream {
     char pending[8];
     uint32_t n_pending;
+    bool inside; /* text has begun */
 };
 /* Appends a token; writes what is complete (at most cap bytes; HEKLA_PIECE_MAX is always enough)
  * and returns its length. Invalid bytes come out as U+FFFD. Call with token -1 to flush. */
