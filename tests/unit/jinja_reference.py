@@ -175,7 +175,7 @@ def matrix(folder):
             template = file.read()
         for (title, messages), tools, ask, (i, more) in itertools.product(
                 conversations(), (None, TOOLS), (True, False), enumerate(SETTINGS)):
-            if i > 0 and random.random() < 0.6: # all of it for the plain setting, some for the rest
+            if i > 0 and random.random() < 0.85:  # all for the plain setting, some for the rest
                 continue
             emit(f"{os.path.basename(path)} {title} {'tools' if tools else '-'} {ask} {i}", template,
                  {"messages": messages, "tools": tools, "documents": None,
