@@ -79,7 +79,7 @@ void add_block(inout float acc[RESULTS], uint at)
             uint v[8] = w[r].q, i = r * COLS + c;
             int lo = int(dot4(v[0], p.x, dot4(v[1], p.y, dot4(v[2], p.z, dot4(v[3], p.w, zero)))));
             int hi = int(dot4(v[4], q.x, dot4(v[5], q.y, dot4(v[6], q.z, dot4(v[7], q.w, zero)))));
-            acc[i] = add(acc[i], mul(from_bits(m.x), w_term(w[r], lo, hi, sum_lo, sum_hi)));
+            acc[i] = add(acc[i], mul(from_bits(m.x), w_halves(w[r], lo, hi, sum_lo, sum_hi)));
         }
     }
 }

@@ -35,3 +35,15 @@ float w_half(uint h)
 }
 
 #include "quant.glsl"
+
+#ifdef CLASS_INT
+/* The block's value from the products and sums of its halves, in either of the two ways. */
+float w_halves(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+{
+#ifdef W_FLOATS
+    return w_term(w, float(lo), float(lo + hi), float(sum_lo + sum_hi));
+#else
+    return w_term(w, lo, hi, sum_lo, sum_hi);
+#endif
+}
+#endif
