@@ -45,7 +45,7 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
     const char *base = slash ? slash + 1 : file;
     copy_text(info->name, sizeof(info->name), name.data ? name.data : base,
         name.data ? name.n : strlen(base));
-    snprintf(info->architecture, sizeof(info->architecture), "%s", model->arch->name);
+    snprintf(info->architecture, sizeof(info->architecture), "%s", model->arch_name);
     snprintf(info->type_name, sizeof(info->type_name), "%s", commonest_type(g));
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         info->n_params += g->tensors[i].n_elements;
@@ -74,9 +74,10 @@ static hekla_status open_header(
                                      (uint64_t)(hekla_builtin_model_end - hekla_builtin_model),
                                      file, quant_file_bytes, err);
     if (status == HEKLA_OK)
-        status = arch_find(&model->arch, model->gguf, file, err);
+        status = arch_find(&model->arch, &model->arch_name, model->gguf, file, err);
     if (status == HEKLA_OK)
-        status = model->arch->read_params(model->gguf, file, &model->m.params, err);
+        status = arch_read_params(
+            model->arch, model->arch_name, model->gguf, file, &model->m.params, err);
     if (status == HEKLA_OK)
         status = tokenizer_create(&model->tokenizer, model->gguf, err);
     if (status != HEKLA_OK)
@@ -89,10 +90,12 @@ hekla_status engine_load(struct hekla_model *model, struct hekla_error *err)
 {
     hekla_status status =
         plan_pipelines_create(&model->pipelines, model->m.dev, model->verdicts, err);
+    size_t n_rules;
+    const struct weight_rule *rules = arch_rules(&n_rules);
     if (status == HEKLA_OK)
-        status = model_weights_load(&model->m, model->gguf, model->file, model->arch->rules,
-            model->arch->n_rules, model->progress, err);
-    return status;
+        status = model_weights_load(
+            &model->m, model->gguf, model->file, rules, n_rules, model->progress, err);
+    return status == HEKLA_OK ? arch_check(&model->m, model->file, err) : status;
 }
 
 static char *copy_of(const char *text)
