@@ -166,7 +166,10 @@ HEKLA_API int hekla_helper_main(int argc, char **argv);
 /* ---- models -------------------------------------------------------------------------------- */
 
 struct hekla_model_options {
-    const char *path;   /* GGUF file, or the first of a split model; NULL: the built-in model */
+    const char *path; /* GGUF file, or the first of a split model; NULL: the built-in model */
+    /* Instead of a path, "SHAPE:TYPE" such as "llama3.1-8b:q4_k_m": random weights, the same on
+     * every machine, made in device memory. Such a model has no text: tokens only. */
+    const char *synthetic;
     const char *device; /* id, or part of a name; "ref"; NULL: the best device */
     const char *caps;   /* capability overrides such as "int_dot=0"; NULL: none */
     bool vocab_only;    /* header and tokenizer only; no device is opened */
@@ -182,6 +185,7 @@ struct hekla_model_info {
     char name[128]; /* general.name, or the file's name */
     char architecture[64];
     char type_name[32]; /* the commonest weight type, such as "Q4_K" */
+    int32_t file_type;  /* general.file_type; -1: the file does not tell */
     char device[256];
     bool device_is_cpu; /* software Vulkan or the reference: slow */
     uint64_t n_params;

@@ -6,6 +6,7 @@
 #define ENGINE_ENGINE_H
 
 #include "arch/arch.h"
+#include "arch/shape.h"
 #include "plan/plan.h"
 #include "text/tokenizer.h"
 
@@ -13,7 +14,9 @@
 
 struct hekla_model {
     struct gguf *gguf;
-    struct tokenizer *tokenizer;
+    struct tokenizer *tokenizer;     /* NULL: of a synthetic model */
+    struct arch_synthetic synthetic; /* what makes its weights, and */
+    void *directory;                 /* its tensors, for gguf */
     const struct arch *arch;
     struct plan_pipelines *pipelines;
     struct kernel_verdicts *verdicts; /* NULL on the reference device */

@@ -164,7 +164,7 @@ static hekla_status run_tokens(struct run *r, const struct consumer *c, struct h
         if (r->received == 1 && may_run_ahead(r->s))
             status = submit_ahead(r, err); /* the device works while the host prints */
         r->stopped = (c->token && !c->token(c->user, id)) ||
-                     (!c->ignore_end && tokenizer_is_end(r->s->model->tokenizer, id));
+                     (!c->ignore_end && hekla_token_is_end(r->s->model, id));
     }
     return status;
 }

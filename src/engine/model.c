@@ -59,11 +59,46 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
     info->n_head_kv = p->head.n_head_kv;
     info->head_dim = p->head.head_dim;
     info->n_ff = p->n_ff;
+    uint32_t file_type;
+    status = gguf_get_u32(g, "general.file_type", false, UINT32_MAX, &file_type, err);
+    info->file_type = file_type < 1024 ? (int32_t)file_type : -1;
+    if (status != HEKLA_OK || !model->tokenizer)
+        return status;
     info->add_bos = tokenizer_add_bos(model->tokenizer);
     info->bos = tokenizer_bos(model->tokenizer);
     info->eos = tokenizer_eos(model->tokenizer);
     info->eot = tokenizer_eot(model->tokenizer);
     return HEKLA_OK;
+}
+
+/* Everything but the text: the vocabulary has a size, and special tokens where mkmodel puts them.
+ */
+static hekla_status open_synthetic(
+    struct hekla_model *model, const char *name, struct hekla_error *err)
+{
+    struct arch_synthetic *s = &model->synthetic;
+    struct hekla_model_info *info = &model->info;
+    uint64_t size;
+    hekla_status status = arch_synthetic_find(s, name, err);
+    if (status != HEKLA_OK)
+        return status;
+    model->directory = arch_shape_directory(&s->shape, s->mix, &size);
+    if (!model->directory)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    status = gguf_open_memory(&model->gguf, model->directory, size, name, quant_file_bytes, err);
+    if (status != HEKLA_OK)
+        return status;
+    model->gguf->make = arch_synthetic_make;
+    model->gguf->make_user = s;
+    model->arch = &arch_llama;
+    model->m.params = arch_shape_params(&s->shape);
+    status = read_info(model, name, err);
+    info->file_type = (int32_t)s->mix->file_type;
+    info->add_bos = true;
+    info->bos = (hekla_token)s->shape.vocab - 256;
+    info->eos = info->bos + 1;
+    info->eot = info->bos + 4;
+    return status;
 }
 
 static hekla_status open_header(
@@ -133,7 +168,8 @@ hekla_status hekla_model_open(
     hekla_model **out, const struct hekla_model_options *options, struct hekla_error *err)
 {
     const char *path = options ? options->path : NULL;
-    const char *file = path ? path : "the built-in model";
+    const char *made = options ? options->synthetic : NULL;
+    const char *file = path ? path : made ? made : "the built-in model";
     struct hekla_error local = {0}; /* rooms rely on the first message winning */
     err = err ? err : &local;
     hekla_error_clear(err);
@@ -141,7 +177,8 @@ hekla_status hekla_model_open(
     if (!model)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     pthread_mutex_init(&model->lock, NULL);
-    hekla_status status = open_header(model, path, file, err);
+    hekla_status status =
+        !path && made ? open_synthetic(model, made, err) : open_header(model, path, file, err);
     if (status == HEKLA_OK && !(options && options->vocab_only))
         status =
             open_weights(model, options ? options : &(struct hekla_model_options){0}, file, err);
@@ -166,6 +203,7 @@ void hekla_model_close(hekla_model *model)
     free(model->caps);
     tokenizer_destroy(model->tokenizer);
     gguf_close(model->gguf);
+    free(model->directory);
     free(model);
 }
 
@@ -180,29 +218,35 @@ hekla_status hekla_tokenize(const hekla_model *model, const char *text, size_t n
     hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err)
 {
     hekla_error_clear(err);
+    if (!model->tokenizer)
+        return hekla_fail(err, HEKLA_UNSUPPORTED, "a synthetic model has no vocabulary for text");
     return tokenizer_encode(model->tokenizer, text, n, flags, tokens, cap, count, err);
 }
 
 size_t hekla_token_bytes(
     const hekla_model *model, hekla_token token, bool special, char *out, size_t cap)
 {
-    return tokenizer_bytes(model->tokenizer, token, special, out, cap);
+    return model->tokenizer ? tokenizer_bytes(model->tokenizer, token, special, out, cap) : 0;
 }
 
 size_t hekla_text_stream_add(const hekla_model *model, struct hekla_text_stream *stream,
     hekla_token token, bool special, char *out, size_t cap)
 {
-    return tokenizer_stream(model->tokenizer, stream, token, special, out, cap);
+    return model->tokenizer ? tokenizer_stream(model->tokenizer, stream, token, special, out, cap)
+                            : 0;
 }
 
 bool hekla_token_is_end(const hekla_model *model, hekla_token token)
 {
-    return tokenizer_is_end(model->tokenizer, token);
+    return model->tokenizer ? tokenizer_is_end(model->tokenizer, token)
+                            : token == model->info.eos || token == model->info.eot;
 }
 
 hekla_status hekla_chat_format(const hekla_model *model, const struct hekla_message *messages,
     size_t n, bool add_assistant, char **text, struct hekla_error *err)
 {
     hekla_error_clear(err);
+    if (!model->tokenizer)
+        return hekla_fail(err, HEKLA_UNSUPPORTED, "a synthetic model has no chat format");
     return chat_format(model->tokenizer, messages, n, add_assistant, text, err);
 }
