@@ -79,7 +79,8 @@ struct hekla_device_info {
     uint64_t memory_bytes;      /* size of the largest device-local heap */
     uint64_t memory_free_bytes; /* what can be allocated now, where the driver tells */
     uint32_t subgroup_size, subgroup_min, subgroup_max;
-    char paths[512]; /* optional features that faster kernels can use, comma-separated */
+    char paths[512];   /* optional features that faster kernels can use, comma-separated */
+    bool host_visible; /* the host can write all its memory: shared, or a large BAR (ReBAR) */
     bool usable;
     bool chosen;   /* what a model is opened on when no device is named */
     char why[128]; /* why it is or is not usable, or chosen */
@@ -204,6 +205,22 @@ HEKLA_API hekla_status hekla_model_open(
 /* All sessions on it must be closed before. NULL is allowed. */
 HEKLA_API void hekla_model_close(hekla_model *model);
 HEKLA_API void hekla_model_get_info(const hekla_model *model, struct hekla_model_info *out);
+
+/* What a model's device does at best, measured now by kernels that do nothing else, the faster of
+ * several runs each; and what it is. */
+struct hekla_limits {
+    struct hekla_device_info device;
+    double read, copy;   /* bytes a second: reading alone; copying, read and written bytes */
+    double f32, int_dot; /* operations a second: fp32; 8-bit integers. 0: cannot be measured */
+    /* bytes a second at which the model's own weights were read; far below `read`: they are not in
+     * device memory. */
+    double weights_read;
+    uint64_t weights_bytes;
+    bool spilled; /* by that: less than half of `read`, on a device with memory of its own */
+};
+/* Blocking, a second or so; needs some device memory for a moment. No session may be at work. */
+HEKLA_API hekla_status hekla_model_measure(
+    hekla_model *model, struct hekla_limits *out, struct hekla_error *err);
 
 /* Writes a table of the file's metadata and tensors as text (for `hekla info`): calls write with
  * pieces of UTF-8. */

@@ -12,7 +12,7 @@
 
 /* What other tools of the field made people set: the devices that may be seen, the first one used.
  */
-static const char *default_device(char *id, size_t size)
+const char *cli_default_device(char *id, size_t size)
 {
     const char *mask = getenv("GGML_VK_VISIBLE_DEVICES");
     size_t n = mask ? strcspn(mask, ",") : 0;
@@ -56,7 +56,7 @@ int cli_open_model(hekla_model **out, const char *path, const char *device, doub
     struct cli_proof proof;
 
     cli_proof_open(&proof);
-    device = device ? device : default_device(id, sizeof(id));
+    device = device ? device : cli_default_device(id, sizeof(id));
     cli_progress_begin(&progress, "loading", path);
     hekla_status status = hekla_model_open(out,
         &(struct hekla_model_options){

@@ -17,4 +17,7 @@ int cli_open_model(hekla_model **out, const char *path, const char *device, doub
 /* Header and tokenizer only: needs no device. */
 int cli_open_vocabulary(hekla_model **out, const char *path);
 
+/* What the environment says about devices, copied to id; NULL: nothing. */
+const char *cli_default_device(char *id, size_t size);
+
 #endif
