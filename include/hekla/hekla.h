@@ -222,6 +222,25 @@ struct hekla_limits {
 HEKLA_API hekla_status hekla_model_measure(
     hekla_model *model, struct hekla_limits *out, struct hekla_error *err);
 
+/* Whether a model fits a device, and how fast it will be, without loading it. */
+struct hekla_prediction {
+    char device[256];
+    bool device_is_cpu;
+    uint64_t weights_bytes, memory_free_bytes;
+    uint64_t working_bytes;                          /* what a session needs besides the KV cache */
+    uint64_t position_bytes_f16, position_bytes_f32; /* of the KV cache, per position */
+    /* Most positions that fit beside the weights, up to what the model was trained for; 0: the
+     * weights do not fit. */
+    uint32_t n_ctx_f16, n_ctx_f32;
+    double generation, prompt; /* tokens a second, with an empty context; 0: cannot be told */
+    uint32_t n_prompt;         /* the length of prompt that is meant */
+};
+/* path or synthetic, device, caps, proof and notice of the options count. Measures every kernel
+ * that the model needs on one layer of its width, made of random weights; then counts. Blocking,
+ * some seconds. */
+HEKLA_API hekla_status hekla_predict(const struct hekla_model_options *options,
+    struct hekla_prediction *out, struct hekla_error *err);
+
 /* Writes a table of the file's metadata and tensors as text (for `hekla info`): calls write with
  * pieces of UTF-8. */
 HEKLA_API void hekla_model_describe(

@@ -14,6 +14,7 @@ static const struct arch_shape shapes[] = {
     {"llama2-7b", "Random 7B", 32, 4096, 11008, 32, 32, 128, 32000, 4096, 0, false, false},
     {"qwen2.5-14b", "Random 14B", 48, 5120, 13824, 40, 8, 128, 152064, 32768, 0, false, true},
     {"llama-160m", "Random 160M", 12, 768, 3072, 12, 12, 64, 32000, 2048, 0, false, false},
+    {"llama-68m", "Random 68M", 2, 768, 3072, 12, 12, 64, 32000, 2048, 0, false, false},
     {"tiny", "Random Tiny", 2, 256, 512, 4, 2, 64, 1024, 2048, 8, false, false},
 };
 

@@ -2,7 +2,8 @@
  * Weights of a shape without a file: a function of the tensor's place, the block's number and a
  * seed, so the bytes are the same on every machine and in whatever order they are asked for.
  * Random bits, scaled to a mean of 0 and a deviation of 1/sqrt(row): activations stay of the usual
- * size. Norms are 1, biases 0.
+ * size. Norms are 1, biases 0. Formats without a recipe get any bits: good for measuring time
+ * alone.
  */
 #include "arch/shape.h"
 
@@ -86,6 +87,8 @@ static void make_block(
     for (uint32_t i = 0; i * 8 < bytes; i++)
         words[i] = hash_u64(key + i + 2);
     memcpy(block, words, bytes);
+    if (!r)
+        return;
     float d = vary(hash_u64(key), deviation / r->spread);
     store16(block + r->d, exact_float_to_half(d));
     if (r->min != NONE)
@@ -147,7 +150,7 @@ void arch_synthetic_make(
     }
     for (uint64_t at = 0; at < bytes; at += q->block_bytes) {
         uint64_t key = tensor + (offset + at) / q->block_bytes * 64;
-        if (recipe)
+        if (q->class == QUANT_CLASS_INT)
             make_block(recipe, out + at, q->block_bytes, key, deviation);
         else
             make_float(type, out + at, key, deviation);

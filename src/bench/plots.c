@@ -25,46 +25,90 @@ static void roof(struct bench_text *t, const struct svg_plane *p, double read, d
         svg_y(p, compute * 1e-9), svg_x(p, p->x_high), svg_y(p, compute * 1e-9));
 }
 
-/* Points in two colours: prompt and generation; the costliest of each have names. */
-static void points(struct bench_text *t, const struct svg_plane *p, const json_t *kernels)
+/* Where names are, so that none lies on another. */
+struct label {
+    double left, right, y;
+};
+
+static bool is_free(const struct label *taken, int n, const struct label *l)
 {
-    double taken[MOST_POINTS][2];
-    int named = 0;
-    for (size_t i = 0; i < json_array_size(kernels) && i < 40; i++) {
+    bool is = l->left > 0 && l->right < SVG_WIDTH;
+    for (int i = 0; i < n; i++)
+        is &= l->left > taken[i].right || l->right < taken[i].left || fabs(l->y - taken[i].y) > 11;
+    return is;
+}
+
+/* Beside, above or below the point; without a free place it has none but its tooltip. */
+static void name_point(
+    struct bench_text *t, struct label *taken, int *n, double x, double y, const char *name)
+{
+    double width = 6 * (double)strlen(name);
+    const struct label places[] = {{x + 8, x + 8 + width, y + 4}, {x - 8 - width, x - 8, y + 4},
+        {x - width / 2, x + width / 2, y - 9}, {x - width / 2, x + width / 2, y + 17}};
+    for (int i = 0; i < 4 && *n < MOST_POINTS; i++)
+        if (is_free(taken, *n, &places[i])) {
+            svg_text(t, (places[i].left + places[i].right) / 2, places[i].y, "middle", name);
+            taken[(*n)++] = places[i];
+            return;
+        }
+}
+
+struct point {
+    double x, y, share;
+    bool prompt;
+    char name[64];
+};
+
+static size_t find_points(const json_t *kernels, struct point *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(kernels) && n < MOST_POINTS; i++) {
         const json_t *k = json_array_get(kernels, i);
         double bytes = bench_number(k, "bytes_per_token");
         double work = bench_number(k, "operations_per_token");
         double seconds = bench_number(k, "seconds_per_token");
-        bool prompt = strcmp(bench_string(k, "phase"), "prompt") == 0, free_spot = true;
-        char name[64];
         if (!(bytes > 0 && work > 0 && seconds > 0))
             continue;
-        double x = svg_x(p, work / bytes), y = svg_y(p, work / seconds * 1e-9);
-        bench_printf(t, "<circle class=\"c%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>", prompt,
-            x, y, 3 + 4 * sqrt(bench_number(k, "share")));
-        name_of(k, name, sizeof(name));
-        bench_print_escaped(t, name);
+        out[n] = (struct point){.x = work / bytes,
+            .y = work / seconds * 1e-9,
+            .share = bench_number(k, "share"),
+            .prompt = strcmp(bench_string(k, "phase"), "prompt") == 0};
+        name_of(k, out[n].name, sizeof(out[n].name));
+        n++;
+    }
+    return n;
+}
+
+/* Points in two colours: prompt and generation; the costliest of each have names. */
+static void draw_points(
+    struct bench_text *t, const struct svg_plane *p, const struct point *points, size_t n)
+{
+    struct label taken[MOST_POINTS];
+    int n_taken = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct point *point = &points[i];
+        double x = svg_x(p, point->x), y = svg_y(p, point->y);
+        bench_printf(t, "<circle class=\"c%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>",
+            point->prompt, x, y, 3 + 4 * sqrt(point->share));
+        bench_print_escaped(t, point->name);
         bench_printf(t, "</title></circle>\n");
-        for (int n = 0; n < named; n++)
-            free_spot &= fabs(taken[n][0] - x) > 90 || fabs(taken[n][1] - y) > 11;
-        if (named == MOST_POINTS || !free_spot || bench_number(k, "share") < 0.02)
-            continue;
-        bool right = x < SVG_WIDTH - 110;
-        svg_text(t, right ? x + 8 : x - 8, y + 4, right ? "start" : "end", name);
-        taken[named][0] = x;
-        taken[named++][1] = y;
+        if (point->share >= 0.02)
+            name_point(t, taken, &n_taken, x, y, point->name);
     }
 }
 
 void svg_roofline(struct bench_text *t, const json_t *doc)
 {
-    const json_t *kernels = bench_part(doc, "kernels");
+    struct point list[MOST_POINTS];
+    size_t n = find_points(bench_part(doc, "kernels"), list);
     double read = bench_limit_read(doc), compute = bench_limit_compute(doc);
     char alt[400];
     struct svg_plane p = {
-        0.1, 1000, compute * 1e-13, compute * 2e-9, true, true, 46, 24, SVG_WIDTH - 8, 210};
-    if (!(read > 0 && compute > 0) || !json_array_size(kernels))
+        0.1, 1000, compute * 1e-11, compute * 2e-9, true, true, 46, 24, SVG_WIDTH - 16, 210};
+    if (!(read > 0 && compute > 0) || !n)
         return;
+    for (size_t i = 0; i < n; i++)
+        p.y_low = fmin(p.y_low, 0.7 * list[i].y);
     snprintf(alt, sizeof(alt),
         "Roofline: speed of each kernel over its arithmetic intensity. The limits are %.1f GB/s "
         "and "
@@ -73,7 +117,7 @@ void svg_roofline(struct bench_text *t, const json_t *doc)
     svg_begin(t, 250, "Roofline: kernels below the measured limits", alt);
     svg_axes(t, &p, "operations per byte of memory", "billion operations a second");
     roof(t, &p, read, compute);
-    points(t, &p, kernels);
+    draw_points(t, &p, list, n);
     bench_printf(t, "<circle class=\"c0\" cx=\"250\" cy=\"12\" r=\"4\"/>");
     svg_text(t, 258, 16, "start", "generation");
     bench_printf(t, "<circle class=\"c1\" cx=\"335\" cy=\"12\" r=\"4\"/>");
@@ -118,8 +162,10 @@ void svg_kernels(struct bench_text *t, const json_t *doc, const char *phase)
     for (int i = 0; i < n; i++) {
         double share = bench_number(found[i], "share");
         name_of(found[i], name, sizeof(name));
-        snprintf(label, sizeof(label), "%s: %.1f %%, %.3g µs a token", name, 100 * share,
-            1e6 * bench_number(found[i], "seconds_per_token"));
+        double us = 1e6 * bench_number(found[i], "seconds_per_token");
+        snprintf(label, sizeof(label),
+            us < 100 ? "%s: %.1f %%, %.3g µs a token" : "%s: %.1f %%, %.0f µs a token", name,
+            100 * share, us);
         bar(t, i, strcmp(phase, "prompt") == 0, most > 0 ? share / most : 0, label);
     }
     svg_end(t);
@@ -130,29 +176,48 @@ static char letter(size_t i)
     return (char)('A' + i % 26);
 }
 
+static double speed_of(const json_t *doc, const char *test)
+{
+    const json_t *rows = bench_part(doc, "tests");
+    char name[96];
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        bench_test_name(json_array_get(rows, i), name, sizeof(name));
+        if (strcmp(name, test) == 0)
+            return bench_number(json_array_get(rows, i), "avg_ts");
+    }
+    return 0;
+}
+
+/* A test's bars, one for each document that has it; only if there are several. */
+static int test_bars(
+    struct bench_text *t, json_t *const *docs, size_t n, const char *test, int bars)
+{
+    double most = 0;
+    size_t have = 0;
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, speed_of(docs[i], test));
+        have += speed_of(docs[i], test) > 0;
+    }
+    for (size_t i = 0; i < n && have > 1; i++) {
+        double speed = speed_of(docs[i], test);
+        char label[200];
+        if (!(speed > 0))
+            continue;
+        snprintf(label, sizeof(label), "%s, %c: %.2f tokens/s", test, letter(i), speed);
+        bar(t, bars++, (int)(i % SVG_COLOURS), speed / most, label);
+    }
+    return bars;
+}
+
 void svg_speeds(struct bench_text *t, json_t *const *docs, size_t n)
 {
     struct bench_text body = {0};
-    char name[96], label[200];
+    char name[96];
     int bars = 0;
-    const json_t *rows = n ? bench_part(docs[0], "tests") : NULL;
-    for (size_t k = 0; k < json_array_size(rows) && k < 6 && n > 1; k++) {
-        double most = 0;
+    const json_t *rows = n > 1 ? bench_part(docs[0], "tests") : NULL;
+    for (size_t k = 0; k < json_array_size(rows) && bars < 60; k++) {
         bench_test_name(json_array_get(rows, k), name, sizeof(name));
-        for (int pass = 0; pass < 2; pass++)
-            for (size_t i = 0; i < n && i < 12; i++) {
-                const json_t *row = json_array_get(bench_part(docs[i], "tests"), k);
-                char other[96];
-                double speed = bench_number(row, "avg_ts");
-                bench_test_name(row, other, sizeof(other));
-                if (!row || strcmp(name, other) != 0)
-                    continue;
-                most = speed > most ? speed : most;
-                if (pass == 0)
-                    continue;
-                snprintf(label, sizeof(label), "%s, %c: %.2f tokens/s", name, letter(i), speed);
-                bar(&body, bars++, (int)(i % SVG_COLOURS), speed / most, label);
-            }
+        bars = test_bars(&body, docs, n < 12 ? n : 12, name, bars);
     }
     if (bars) {
         svg_begin(t, bars * BAR + 6, "Speed of the tests, tokens a second",

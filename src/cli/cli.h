@@ -37,6 +37,8 @@ int cli_perplexity(int argc, char **argv);
 int cli_quantize(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_compare(int argc, char **argv);
+/* info --predict; path or synthetic or neither, device may be NULL. */
+int cli_predict(const char *path, const char *synthetic, const char *device);
 
 /* The devices, malloc'ed. Returns an exit code, after a sentence. */
 int cli_list_devices(struct hekla_device_info **out, size_t *n, struct hekla_error *err);

@@ -76,6 +76,13 @@ hekla_status engine_recover(struct hekla_model *model, struct hekla_error *err);
 hekla_status session_recover(struct hekla_session *s, struct hekla_error *err);
 /* model.c: pipelines and weights, onto the device that is open. */
 hekla_status engine_load(struct hekla_model *model, struct hekla_error *err);
+/* What model->synthetic says, without weights. */
+hekla_status engine_open_synthetic(
+    struct hekla_model *model, const char *name, struct hekla_error *err);
+/* Opens the device and loads the weights of a model whose header is known. */
+hekla_status engine_open_weights(struct hekla_model *model,
+    const struct hekla_model_options *options, const char *file, struct hekla_error *err);
+struct hekla_model *engine_create(struct hekla_error *err);
 
 /* memory.c: sizes the context for `available` bytes, and decides where all that a session needs on
  * the device lies, without allocating it. */

@@ -73,19 +73,17 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
 
 /* Everything but the text: the vocabulary has a size, and special tokens where mkmodel puts them.
  */
-static hekla_status open_synthetic(
+hekla_status engine_open_synthetic(
     struct hekla_model *model, const char *name, struct hekla_error *err)
 {
     struct arch_synthetic *s = &model->synthetic;
     struct hekla_model_info *info = &model->info;
     uint64_t size;
-    hekla_status status = arch_synthetic_find(s, name, err);
-    if (status != HEKLA_OK)
-        return status;
     model->directory = arch_shape_directory(&s->shape, s->mix, &size);
     if (!model->directory)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
-    status = gguf_open_memory(&model->gguf, model->directory, size, name, quant_file_bytes, err);
+    hekla_status status =
+        gguf_open_memory(&model->gguf, model->directory, size, name, quant_file_bytes, err);
     if (status != HEKLA_OK)
         return status;
     model->gguf->make = arch_synthetic_make;
@@ -136,7 +134,7 @@ static char *copy_of(const char *text)
     return copy ? strcpy(copy, text) : NULL;
 }
 
-static hekla_status open_weights(struct hekla_model *model,
+hekla_status engine_open_weights(struct hekla_model *model,
     const struct hekla_model_options *options, const char *file, struct hekla_error *err)
 {
     model->notice = options->notice;
@@ -164,24 +162,39 @@ static hekla_status open_weights(struct hekla_model *model,
     return HEKLA_OK;
 }
 
+struct hekla_model *engine_create(struct hekla_error *err)
+{
+    struct hekla_model *model = calloc(1, sizeof(*model));
+    if (model)
+        pthread_mutex_init(&model->lock, NULL);
+    else
+        hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    return model;
+}
+
+static hekla_status open_named(struct hekla_model *model, const char *name, struct hekla_error *err)
+{
+    hekla_status status = arch_synthetic_find(&model->synthetic, name, err);
+    return status == HEKLA_OK ? engine_open_synthetic(model, name, err) : status;
+}
+
 hekla_status hekla_model_open(
     hekla_model **out, const struct hekla_model_options *options, struct hekla_error *err)
 {
-    const char *path = options ? options->path : NULL;
-    const char *made = options ? options->synthetic : NULL;
-    const char *file = path ? path : made ? made : "the built-in model";
+    const struct hekla_model_options defaults = {0};
+    const struct hekla_model_options *o = options ? options : &defaults;
+    const char *made = o->path ? NULL : o->synthetic;
+    const char *file = o->path ? o->path : made ? made : "the built-in model";
     struct hekla_error local = {0}; /* rooms rely on the first message winning */
     err = err ? err : &local;
     hekla_error_clear(err);
-    struct hekla_model *model = calloc(1, sizeof(*model));
+    struct hekla_model *model = engine_create(err);
     if (!model)
-        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
-    pthread_mutex_init(&model->lock, NULL);
+        return HEKLA_MEMORY;
     hekla_status status =
-        !path && made ? open_synthetic(model, made, err) : open_header(model, path, file, err);
-    if (status == HEKLA_OK && !(options && options->vocab_only))
-        status =
-            open_weights(model, options ? options : &(struct hekla_model_options){0}, file, err);
+        made ? open_named(model, made, err) : open_header(model, o->path, file, err);
+    if (status == HEKLA_OK && !o->vocab_only)
+        status = engine_open_weights(model, o, file, err);
     if (status != HEKLA_OK) {
         hekla_model_close(model);
         return status;
