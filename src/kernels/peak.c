@@ -11,7 +11,7 @@ void op_peak(struct op_list *list, enum kernel which, struct gpu_view y, struct 
 {
     struct op *op = op_append(list, which, -1);
     op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 64;
-    op->groups[0] = op_peak_threads(list->caps) / op->spec[SPEC_SIZE_X];
+    op->groups[0] = (uint32_t)(y.size / 4) / op->spec[SPEC_SIZE_X];
     op_bind(op, 0, x, true, false);
     op_bind(op, 1, y, false, true);
     op_set_args(op, &(struct peak_f32_args){n_rounds}, sizeof(struct peak_f32_args));
