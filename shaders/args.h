@@ -243,4 +243,18 @@ STRUCT(stream_args)
     U32 n_u4, n_threads;
 };
 
+/* What a device computes at best: each invocation follows PEAK_CHAINS chains of operations, each
+ * step of which needs the one before. */
+#define PEAK_CHAINS 12u
+#define PEAK_UNROLL 8u
+STRUCT(peak_f32_args)
+{
+    U32 n_rounds; /* of PEAK_UNROLL steps */
+};
+
+STRUCT(peak_dot_args)
+{
+    U32 n_rounds;
+};
+
 #endif

@@ -299,6 +299,27 @@ static void cases_stream(struct bench *b)
     bench_run(b);
 }
 
+static void run_peak(struct bench *b, enum kernel which)
+{
+    struct test *t = b->test;
+    const uint32_t rounds = 100, n_threads = op_peak_threads(t->list.caps);
+    snprintf(b->shape, sizeof(b->shape), "%u rounds in %u threads", rounds, n_threads);
+    begin(b, 1, 0, 100);
+    struct gpu_view x = test_input(t, 4, FILL_ONE_HOT), y = test_output(t, n_threads * 4ull);
+    op_peak(&t->list, which, y, x, rounds);
+    bench_run(b);
+}
+
+static void cases_peak_f32(struct bench *b)
+{
+    run_peak(b, K_peak_f32);
+}
+
+static void cases_peak_dot(struct bench *b)
+{
+    run_peak(b, K_peak_dot);
+}
+
 void bench_cases(struct bench *b)
 {
     static void (*const functions[K_COUNT])(struct bench *) = {

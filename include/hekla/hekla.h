@@ -79,7 +79,8 @@ struct hekla_device_info {
     uint64_t memory_bytes;      /* size of the largest device-local heap */
     uint64_t memory_free_bytes; /* what can be allocated now, where the driver tells */
     uint32_t subgroup_size, subgroup_min, subgroup_max;
-    char paths[512]; /* optional features that faster kernels can use, comma-separated */
+    char paths[512];   /* optional features that faster kernels can use, comma-separated */
+    bool host_visible; /* the host can write all its memory: shared, or a large BAR (ReBAR) */
     bool usable;
     bool chosen;   /* what a model is opened on when no device is named */
     char why[128]; /* why it is or is not usable, or chosen */
@@ -166,7 +167,10 @@ HEKLA_API int hekla_helper_main(int argc, char **argv);
 /* ---- models -------------------------------------------------------------------------------- */
 
 struct hekla_model_options {
-    const char *path;   /* GGUF file, or the first of a split model; NULL: the built-in model */
+    const char *path; /* GGUF file, or the first of a split model; NULL: the built-in model */
+    /* Instead of a path, "SHAPE:TYPE" such as "llama3.1-8b:q4_k_m": random weights, the same on
+     * every machine, made in device memory. Such a model has no text: tokens only. */
+    const char *synthetic;
     const char *device; /* id, or part of a name; "ref"; NULL: the best device */
     const char *caps;   /* capability overrides such as "int_dot=0"; NULL: none */
     bool vocab_only;    /* header and tokenizer only; no device is opened */
@@ -182,6 +186,7 @@ struct hekla_model_info {
     char name[128]; /* general.name, or the file's name */
     char architecture[64];
     char type_name[32]; /* the commonest weight type, such as "Q4_K" */
+    int32_t file_type;  /* general.file_type; -1: the file does not tell */
     char device[256];
     bool device_is_cpu; /* software Vulkan or the reference: slow */
     uint64_t n_params;
@@ -200,6 +205,41 @@ HEKLA_API hekla_status hekla_model_open(
 /* All sessions on it must be closed before. NULL is allowed. */
 HEKLA_API void hekla_model_close(hekla_model *model);
 HEKLA_API void hekla_model_get_info(const hekla_model *model, struct hekla_model_info *out);
+
+/* What a model's device does at best, measured now by kernels that do nothing else, the faster of
+ * several runs each; and what it is. */
+struct hekla_limits {
+    struct hekla_device_info device;
+    double read, copy;   /* bytes a second: reading alone; copying, read and written bytes */
+    double f32, int_dot; /* operations a second: fp32; 8-bit integers. 0: cannot be measured */
+    /* bytes a second at which the model's own weights were read; far below `read`: they are not in
+     * device memory. */
+    double weights_read;
+    uint64_t weights_bytes;
+    bool spilled; /* by that: less than half of `read`, on a device with memory of its own */
+};
+/* Blocking, a second or so; needs some device memory for a moment. No session may be at work. */
+HEKLA_API hekla_status hekla_model_measure(
+    hekla_model *model, struct hekla_limits *out, struct hekla_error *err);
+
+/* Whether a model fits a device, and how fast it will be, without loading it. */
+struct hekla_prediction {
+    char device[256];
+    bool device_is_cpu;
+    uint64_t weights_bytes, memory_free_bytes;
+    uint64_t working_bytes;                          /* what a session needs besides the KV cache */
+    uint64_t position_bytes_f16, position_bytes_f32; /* of the KV cache, per position */
+    /* Most positions that fit beside the weights, up to what the model was trained for; 0: the
+     * weights do not fit. */
+    uint32_t n_ctx_f16, n_ctx_f32;
+    double generation, prompt; /* tokens a second, with an empty context; 0: cannot be told */
+    uint32_t n_prompt;         /* the length of prompt that is meant */
+};
+/* path or synthetic, device, caps, proof and notice of the options count. Measures every kernel
+ * that the model needs on one layer of its width, made of random weights; then counts. Blocking,
+ * some seconds. */
+HEKLA_API hekla_status hekla_predict(const struct hekla_model_options *options,
+    struct hekla_prediction *out, struct hekla_error *err);
 
 /* Writes a table of the file's metadata and tensors as text (for `hekla info`): calls write with
  * pieces of UTF-8. */

@@ -6,6 +6,7 @@
 #define ENGINE_ENGINE_H
 
 #include "arch/arch.h"
+#include "arch/shape.h"
 #include "plan/plan.h"
 #include "sample/sample.h"
 #include "text/tokenizer.h"
@@ -14,7 +15,9 @@
 
 struct hekla_model {
     struct gguf *gguf;
-    struct tokenizer *tokenizer;
+    struct tokenizer *tokenizer;     /* NULL: of a synthetic model */
+    struct arch_synthetic synthetic; /* what makes its weights, and */
+    void *directory;                 /* its tensors, for gguf */
     const struct arch *arch;
     const char *arch_name;
     struct plan_pipelines *pipelines;
@@ -78,6 +81,13 @@ hekla_status engine_recover(struct hekla_model *model, struct hekla_error *err);
 hekla_status session_recover(struct hekla_session *s, struct hekla_error *err);
 /* model.c: pipelines and weights, onto the device that is open. */
 hekla_status engine_load(struct hekla_model *model, struct hekla_error *err);
+/* What model->synthetic says, without weights. */
+hekla_status engine_open_synthetic(
+    struct hekla_model *model, const char *name, struct hekla_error *err);
+/* Opens the device and loads the weights of a model whose header is known. */
+hekla_status engine_open_weights(struct hekla_model *model,
+    const struct hekla_model_options *options, const char *file, struct hekla_error *err);
+struct hekla_model *engine_create(struct hekla_error *err);
 
 /* memory.c: sizes the context for `available` bytes, and decides where all that a session needs on
  * the device lies, without allocating it. */

@@ -221,6 +221,21 @@ static struct op_traffic traffic_stream(const struct op *op, struct step s)
     return (struct op_traffic){a->n_u4 * 16ull, a->n_threads * 4ull, 0};
 }
 
+/* Per step of a chain: a multiplication and an addition, or four products and additions. */
+static struct op_traffic traffic_peak_f32(const struct op *op, struct step s)
+{
+    const struct peak_f32_args *a = (const void *)op->args;
+    uint64_t n = (uint64_t)op->groups[0] * op->spec[SPEC_SIZE_X];
+    (void)s;
+    return (struct op_traffic){8, n * 4, n * a->n_rounds * PEAK_UNROLL * PEAK_CHAINS * 2};
+}
+
+static struct op_traffic traffic_peak_dot(const struct op *op, struct step s)
+{
+    struct op_traffic t = traffic_peak_f32(op, s);
+    return (struct op_traffic){4, t.written, t.operations * 4};
+}
+
 struct op_traffic op_traffic(const struct op *op, uint32_t n_tokens, uint32_t pos)
 {
     static const traffic_fn functions[K_COUNT] = {

@@ -172,6 +172,8 @@ hekla_status model_store_map(struct model_store *s, const struct gpu_view *view,
 /* Sends what was mapped last. */
 hekla_status model_store_flush(struct model_store *s, struct hekla_error *err);
 uint64_t model_store_bytes(const struct model_store *s);
+/* The i-th allocation; false behind the last. */
+bool model_store_slab(const struct model_store *s, uint32_t i, struct gpu_view *out);
 
 /* rope.c: rotation tables, [ROPE_LOW + high][n_rot / 2] pairs (cos, sin): row l < ROPE_LOW is the
  * rotation by l, row ROPE_LOW + h by 256 h; high covers n_ctx positions. freqs: [n_rot / 2]

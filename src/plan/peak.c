@@ -101,19 +101,30 @@ static hekla_status run(struct peak *p, struct plan *plan, double *best, struct 
     return status;
 }
 
-hekla_status plan_measure_peak(struct gpu_device *dev, struct plan_pipelines *pipelines,
-    double *bytes_per_second, struct hekla_error *err)
+hekla_status plan_measure_bandwidth(struct gpu_device *dev, struct plan_pipelines *pipelines,
+    struct plan_bandwidth *out, struct hekla_error *err)
 {
     struct peak p = {.dev = dev};
-    double best = 0;
+    double best[2] = {0};
     hekla_status status = prepare(&p, pipelines, err);
     for (uint32_t i = 0; i < 2 * ROUNDS && status == HEKLA_OK; i++)
-        status = run(&p, p.plan[i % 2], &best, err);
+        status = run(&p, p.plan[i % 2], &best[i % 2], err);
     if (status == HEKLA_OK)
-        *bytes_per_second = best > 0 ? (double)p.x.size / best : 0;
+        *out = (struct plan_bandwidth){best[0] > 0 ? (double)p.x.size / best[0] : 0,
+            best[1] > 0 ? (double)p.x.size / best[1] : 0};
     plan_destroy(p.plan[0]);
     plan_destroy(p.plan[1]);
     gpu_buffer_destroy(dev, &p.x);
     gpu_buffer_destroy(dev, &p.y);
+    return status;
+}
+
+hekla_status plan_measure_peak(struct gpu_device *dev, struct plan_pipelines *pipelines,
+    double *bytes_per_second, struct hekla_error *err)
+{
+    struct plan_bandwidth b;
+    hekla_status status = plan_measure_bandwidth(dev, pipelines, &b, err);
+    if (status == HEKLA_OK)
+        *bytes_per_second = b.read > b.copy ? b.read : b.copy;
     return status;
 }
