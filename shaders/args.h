@@ -77,6 +77,17 @@ STRUCT(matvec_args)
     U32 y_steps, y_lanes;                          /* OUT_SWIGLU: the blocks of y */
 };
 
+/* As in matvec. With OUT_SWIGLU, quads of gate and up rows take turns, and y has half as many. */
+STRUCT(matmul_args)
+{
+    ROW_ARGS
+    U32 n_rows, quad_u4;
+    U32 x_stride;
+    U32 y_stride, y_first;
+    U32 n_cols;
+    U32 flags;
+};
+
 STRUCT(embed_args)
 {
     ROW_ARGS

@@ -208,9 +208,13 @@ static struct matvec_input build_gate_up(const struct model *m, const struct mod
     const uint32_t first[] = {0, 0, s->up_first};
     op_rmsnorm(list, s->norm, s->x, l->ffn_norm, p->norm_eps, false);
     struct matvec_input in = input_for(list, s->norm, s->embd_q8, all, 3, 0);
-    for (int i = 0; i < 3; i++)
-        op_matvec(list, s->gate_up, first[i], all[i], &in, bias[i], false, 0);
-    op_silu_mul(list, s->ff, s->gate_up, l->gate_up.n_shards ? 0 : s->up_first);
+    if (op_can_swiglu(list, &l->gate_up)) {
+        op_swiglu(list, s->ff, &l->gate_up, &in);
+    } else {
+        for (int i = 0; i < 3; i++)
+            op_matvec(list, s->gate_up, first[i], all[i], &in, bias[i], false, 0);
+        op_silu_mul(list, s->ff, s->gate_up, l->gate_up.n_shards ? 0 : s->up_first);
+    }
     return input_for(list, s->ff, s->ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
 }
 

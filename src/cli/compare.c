@@ -6,7 +6,7 @@
 
 struct compare_options {
     const char *html;
-    struct cli_operands files;
+    struct cli_list files;
 };
 
 static const struct cli_option rows[] = {

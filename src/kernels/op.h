@@ -33,8 +33,9 @@ struct op_list {
     const struct kernel_verdicts *verdicts; /* NULL: every kernel may be used */
     struct gpu_view step;                   /* struct step_args */
     struct gpu_view history;                /* [n_ctx + 1] token ids */
-    uint32_t n_tokens;                      /* most tokens of a step: sizes the grids */
-    uint32_t layer;                         /* that ops appended now belong to */
+    enum kernel variant; /* for tests: taken where it is one of several; 0: the best is */
+    uint32_t n_tokens;   /* most tokens of a step: sizes the grids */
+    uint32_t layer;      /* that ops appended now belong to */
     enum op_timing timing;
     struct op *ops;
     uint32_t n, capacity;
@@ -118,6 +119,10 @@ void op_norm_qkv(struct op_list *list, struct rows q, const struct kv_cache *kv,
 /* w: quads of gate and up rows by turns. y = silu(gate) * up. */
 void op_norm_swiglu(
     struct op_list *list, struct rows_q8 y, const struct matrix *w, const struct norm_input *in);
+/* The same for many tokens, x normed, y as f32. */
+bool op_can_swiglu(const struct op_list *list, const struct matrix *w);
+void op_swiglu(
+    struct op_list *list, struct rows y, const struct matrix *w, const struct matvec_input *x);
 /* qkv: [Q | K | V] a token; K begins at k_first, V at v_first. */
 void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_t v_first,
     const struct kv_cache *kv, struct gpu_view rope, struct head_shape shape);
@@ -136,8 +141,8 @@ void op_copy(struct op_list *list, struct gpu_view from, struct gpu_view to);
 /* Reads x; y gets one word from each of op_stream_threads invocations. */
 void op_stream(struct op_list *list, struct gpu_view y, struct gpu_view x);
 uint32_t op_stream_threads(const struct gpu_caps *caps);
-/* Computes; which: K_peak_f32 or K_peak_dot. y gets one word from each invocation, and its size says
- * how many there are: op_peak_threads fill a device. */
+/* Computes; which: K_peak_f32 or K_peak_dot. y gets one word from each invocation, and its size
+ * says how many there are: op_peak_threads fill a device. */
 void op_peak(struct op_list *list, enum kernel which, struct gpu_view y, struct gpu_view x,
     uint32_t n_rounds);
 uint32_t op_peak_threads(const struct gpu_caps *caps);

@@ -16,7 +16,9 @@ struct peak {
 static uint64_t choose_bytes(const struct gpu_device *dev)
 {
     const struct gpu_caps *caps = gpu_device_caps(dev);
-    uint64_t most = gpu_device_is_cpu(dev) ? 128ull << 20 : 1ull << 30;
+    uint64_t most = gpu_device_is_ref(dev)   ? 8ull << 20
+                    : gpu_device_is_cpu(dev) ? 128ull << 20
+                                             : 1ull << 30;
     uint64_t limits[] = {caps->max_range, caps->max_slab, gpu_memory_available(dev) / 8};
     for (uint32_t i = 0; i < 3; i++)
         most = limits[i] < most ? limits[i] : most;
