@@ -3,10 +3,10 @@
  *
  *   isa_stats [--raw] [FORMAT ...]     the device named by HEKLA_TEST_DEVICE, else the best
  *
- * For each weight format (or those named), the ops of a one-layer model of Llama 8B's shape are built as the product
- * builds them on this device (with HEKLA_CAPS), for one token and for a batch; every pipeline of
- * theirs is compiled once and the driver's statistics are printed as CSV. --raw prints the driver's
- * own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
+ * For each weight format (or those named), the ops of a one-layer model of Llama 8B's shape are
+ * built as the product builds them on this device (with HEKLA_CAPS), for one token and for a batch;
+ * every pipeline of theirs is compiled once and the driver's statistics are printed as CSV. --raw
+ * prints the driver's own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
  */
 #include "isa.h"
 
@@ -150,8 +150,8 @@ static hekla_status measure_all(struct state *s)
     for (int q = 0; q < QT_COUNT && status == HEKLA_OK; q++)
         if (is_wanted(s, quant_types[q].name))
             status = measure_format(s, (enum quant)q);
-    if (status == HEKLA_OK && !s->n_formats)
-        status = measure_gauges(s);
+    if (is_wanted(s, "-"))
+        status = status ? status : measure_gauges(s);
     gpu_device_close(s->dev);
     return status;
 }

@@ -72,7 +72,7 @@ static void print_kernels(struct bench_text *t, const json_t *doc, const char *p
             bench_printf(t, "kernels     %s, the costliest:\n", phase);
         double speed = seconds > 0 ? bench_number(k, "bytes_per_token") / seconds : 0;
         bench_printf(t,
-            "            %-12s %-6s %5.1f %%  %9.1f us a token  %8.3g GB/s (%.0f %%)  %8.3f "
+            "            %-12s %-6s %5.1f %%  %9.1f us a token  %8.3g GB/s (%.0f %%)  %9.3g "
             "TFLOP/s\n",
             bench_string(k, "kernel"), bench_string(k, "format"), 100 * bench_number(k, "share"),
             seconds * 1e6, speed * 1e-9, read > 0 ? 100 * speed / read : 0,

@@ -46,10 +46,14 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
     copy_text(info->name, sizeof(info->name), name.data ? name.data : base,
         name.data ? name.n : strlen(base));
     struct gguf_string architecture;
-    status = gguf_get_string(g, "general.architecture", true, &architecture, err);
+    status = gguf_get_string(g, "general.architecture", !g->make, &architecture, err);
     if (status != HEKLA_OK)
         return status;
-    copy_text(info->architecture, sizeof(info->architecture), architecture.data, architecture.n);
+    if (architecture.data)
+        copy_text(
+            info->architecture, sizeof(info->architecture), architecture.data, architecture.n);
+    else
+        snprintf(info->architecture, sizeof(info->architecture), "%s", model->arch->name);
     snprintf(info->type_name, sizeof(info->type_name), "%s", commonest_type(g));
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         info->n_params += g->tensors[i].n_elements;

@@ -231,6 +231,9 @@ static hekla_status predict(struct prediction *p, const struct hekla_model_optio
     struct hekla_session session = {0};
     header.vocab_only = true;
     hekla_status status = hekla_model_open(&p->target, &header, err);
+    if (status == HEKLA_OK && !p->target->m.params.n_layer)
+        status = hekla_fail(err, HEKLA_UNSUPPORTED,
+            "models of this architecture cannot be run, so there is nothing to predict");
     status = status ? status : open_layer(p, options, err);
     if (status != HEKLA_OK)
         return status;

@@ -125,12 +125,12 @@ hekla_status engine_read_sampling(
 
 static size_t token_bytes(const void *user, hekla_token token, char *out, size_t cap)
 {
-    return tokenizer_bytes(user, token, false, out, cap);
+    return hekla_token_bytes(user, token, false, out, cap);
 }
 
 static bool token_is_end(const void *user, hekla_token token)
 {
-    return tokenizer_is_end(user, token);
+    return hekla_token_is_end(user, token);
 }
 
 static void explain(const struct hekla_session *s, const struct session_sampling *sampling)
@@ -148,7 +148,7 @@ hekla_status session_sampling_create(struct session_sampling *out, struct hekla_
 {
     struct hekla_model *model = s->model;
     *out = (struct session_sampling){
-        .vocab = {model->m.params.n_vocab, token_bytes, token_is_end, model->tokenizer}};
+        .vocab = {model->m.params.n_vocab, token_bytes, token_is_end, (void *)model}};
     hekla_status status =
         sample_chain_init(&out->chain, p ? p : &model->sampling, out->vocab.n, err);
     out->on_host = out->chain.why != NULL;

@@ -34,8 +34,8 @@ struct op_list {
     struct gpu_view step;                   /* struct step_args */
     struct gpu_view history;                /* [n_ctx + 1] token ids */
     enum kernel variant; /* for tests: taken where it is one of several; 0: the best is */
-    uint32_t n_tokens;                      /* most tokens of a step: sizes the grids */
-    uint32_t layer;                         /* that ops appended now belong to */
+    uint32_t n_tokens;   /* most tokens of a step: sizes the grids */
+    uint32_t layer;      /* that ops appended now belong to */
     enum op_timing timing;
     struct op *ops;
     uint32_t n, capacity;
@@ -188,8 +188,8 @@ void op_copy(struct op_list *list, struct gpu_view from, struct gpu_view to);
 /* Reads x; y gets one word from each of op_stream_threads invocations. */
 void op_stream(struct op_list *list, struct gpu_view y, struct gpu_view x);
 uint32_t op_stream_threads(const struct gpu_caps *caps);
-/* Computes; which: K_peak_f32 or K_peak_dot. y gets one word from each invocation, and its size says
- * how many there are: op_peak_threads fill a device. */
+/* Computes; which: K_peak_f32 or K_peak_dot. y gets one word from each invocation, and its size
+ * says how many there are: op_peak_threads fill a device. */
 void op_peak(struct op_list *list, enum kernel which, struct gpu_view y, struct gpu_view x,
     uint32_t n_rounds);
 uint32_t op_peak_threads(const struct gpu_caps *caps);

@@ -63,7 +63,7 @@ static hekla_status set_input(struct peak *p, struct hekla_error *err)
     struct gpu_buffer staging = {0};
     struct plan *plan = NULL;
     struct op_list list = {.caps = gpu_device_caps(p->dev), .n_tokens = 1};
-    static const uint32_t f32[4] = {0xbf800000u, 0x40400000u}, dot[4] = {0x01ff7f03u};
+    static const uint32_t f32[4] = {UINT32_MAX, 3}, dot[4] = {0x01ff7f03u};
     uint64_t ticket;
     hekla_status status = gpu_buffer_create(
         p->dev, &staging, sizeof(f32), GPU_MEMORY_UPLOAD, "measuring what it computes", err);

@@ -16,7 +16,9 @@ struct peak {
 static uint64_t choose_bytes(const struct gpu_device *dev)
 {
     const struct gpu_caps *caps = gpu_device_caps(dev);
-    uint64_t most = gpu_device_is_cpu(dev) ? 128ull << 20 : 1ull << 30;
+    uint64_t most = gpu_device_is_ref(dev)   ? 8ull << 20
+                    : gpu_device_is_cpu(dev) ? 128ull << 20
+                                             : 1ull << 30;
     uint64_t limits[] = {caps->max_range, caps->max_slab, gpu_memory_available(dev) / 8};
     for (uint32_t i = 0; i < 3; i++)
         most = limits[i] < most ? limits[i] : most;
@@ -28,6 +30,8 @@ static hekla_status fill(struct peak *p, struct hekla_error *err)
 {
     struct gpu_commands *c = NULL;
     uint64_t ticket;
+    if (gpu_device_is_ref(p->dev))
+        return HEKLA_OK; /* its memory begins as zeros */
     hekla_status status = gpu_commands_begin(&c, p->dev, 0, err);
     if (status != HEKLA_OK)
         return status;
