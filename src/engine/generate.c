@@ -270,6 +270,10 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
     status = run_from_here(&r, &c, err);
     if (status != HEKLA_OK)
         status = resume(&r, &c, err);
+    if (how.matcher)
+        engine_notice(s->model, HEKLA_NOTICE_DETAIL,
+            "the grammar refused %llu of %u tokens, which were drawn again",
+            (unsigned long long)how.refused, r.received);
     session_sampling_destroy(&how);
     if (generated)
         *generated = r.received;

@@ -46,17 +46,28 @@ static void expect_same(const char *what, const struct token_list *a, const stru
         fail_msg("%s: other tokens", what);
 }
 
-/* ---- the same everywhere ---------------------------------------------------------------------- */
+/* ---- the same everywhere ----------------------------------------------------------------------
+ */
 
 static void host_chains_give_the_same_tokens(void **state)
 {
     static const struct hekla_sampling samplings[] = {
-        {.temperature = 0.9f, .typical_p = 0.9f, .top_n_sigma = 2, .xtc_probability = 0.5f,
-            .dry_multiplier = 0.8f, .repeat_penalty = 1.1f, .penalty_last_n = 64, .seed = 42},
+        {.temperature = 0.9f,
+            .typical_p = 0.9f,
+            .top_n_sigma = 2,
+            .xtc_probability = 0.5f,
+            .dry_multiplier = 0.8f,
+            .repeat_penalty = 1.1f,
+            .penalty_last_n = 64,
+            .seed = 42},
         {.temperature = 1.2f, .mirostat = 1, .seed = 7},
         {.temperature = 1.2f, .mirostat = 2, .mirostat_tau = 3, .seed = 7},
-        {.temperature = 1, .dynatemp_range = 0.5f, .min_p = 0.05f, .adaptive_target = 0.4f,
-            .samplers = "temperature;min_p;adaptive_p", .seed = 3},
+        {.temperature = 1,
+            .dynatemp_range = 0.5f,
+            .min_p = 0.05f,
+            .adaptive_target = 0.4f,
+            .samplers = "temperature;min_p;adaptive_p",
+            .seed = 3},
     };
     (void)state;
     hekla_model *model = open_model(NULL, NULL), *ref = open_model(NULL, "ref");
@@ -65,8 +76,8 @@ static void host_chains_give_the_same_tokens(void **state)
         struct token_list on_device = run(model, &samplings[i], N_TOKENS, i % 2);
         struct token_list on_ref = run(ref, &samplings[i], N_TOKENS, false);
         expect_same("device and reference", &on_device, &on_ref);
-        hash = cli_hash_bytes(hash, (const unsigned char *)on_device.ids,
-            on_device.n * sizeof(on_device.ids[0]));
+        hash = cli_hash_bytes(
+            hash, (const unsigned char *)on_device.ids, on_device.n * sizeof(on_device.ids[0]));
     }
     printf("tokens of the host's chains: %016" PRIx64 "\n", hash);
     hekla_model_close(model);
@@ -116,7 +127,8 @@ static void grammars_give_the_same_tokens(void **state)
     hekla_model_close(ref);
 }
 
-/* ---- never violated --------------------------------------------------------------------------- */
+/* ---- never violated ---------------------------------------------------------------------------
+ */
 
 /* Texts of these are short. */
 static const char *const schemas[] = {
@@ -130,7 +142,8 @@ static const char *const schemas[] = {
 };
 enum { N_SCHEMAS = sizeof(schemas) / sizeof(schemas[0]) };
 
-static size_t text_of(const hekla_model *model, const struct token_list *list, char *out, size_t cap)
+static size_t text_of(
+    const hekla_model *model, const struct token_list *list, char *out, size_t cap)
 {
     size_t n = 0;
     for (size_t i = 0; i < list->n; i++) {
@@ -184,7 +197,8 @@ static void generated_texts_satisfy_their_schema(void **state)
     hekla_model_close(model);
 }
 
-/* ---- the same from remembered logits, many more ------------------------------------------------ */
+/* ---- the same from remembered logits, many more ------------------------------------------------
+ */
 
 /* What the model says after a beginning; beginnings share their beginnings. */
 struct memory {
@@ -192,7 +206,7 @@ struct memory {
         hekla_token token;
         uint32_t child, sibling; /* 0: none */
         float *logits;           /* NULL: not asked yet */
-    } *items;
+    } * items;
     uint32_t n, cap;
 };
 
@@ -310,7 +324,8 @@ static void many_texts_satisfy_their_schema(void **state)
     hekla_model_close(model);
 }
 
-/* ---- ends and errors -------------------------------------------------------------------------- */
+/* ---- ends and errors --------------------------------------------------------------------------
+ */
 
 static void complete_texts_end(void **state)
 {
@@ -349,11 +364,11 @@ static void errors_are_one_sentence(void **state)
     uint32_t n_vocab = vocab_of(model);
     hekla_session *session = open_session(model, &(struct hekla_session_options){.n_ctx = 64});
     eval(session, story, N_STORY);
-    assert_int_equal(hekla_grammar_open(&grammar, HEKLA_GBNF, "root ::= x", 10, &err),
-        HEKLA_ARGUMENT);
+    assert_int_equal(
+        hekla_grammar_open(&grammar, HEKLA_GBNF, "root ::= x", 10, &err), HEKLA_ARGUMENT);
     assert_string_equal(err.text, "the grammar, line 1: rule \"x\" is not defined");
-    assert_int_equal(hekla_grammar_open(&grammar, HEKLA_JSON_SCHEMA, "{\"not\":1}", 9, NULL),
-        HEKLA_ARGUMENT);
+    assert_int_equal(
+        hekla_grammar_open(&grammar, HEKLA_JSON_SCHEMA, "{\"not\":1}", 9, NULL), HEKLA_ARGUMENT);
     assert_null(grammar);
     struct hekla_sampling p = {.samplers = "top_x"};
     assert_int_equal(hekla_sampling_check(model, &p, &err), HEKLA_ARGUMENT);
@@ -381,6 +396,109 @@ static void errors_are_one_sentence(void **state)
     hekla_model_close(model);
 }
 
+/* ---- what a file says -------------------------------------------------------------------------
+ */
+
+struct bytes {
+    char data[1000];
+    size_t n;
+};
+
+static void put(struct bytes *b, const void *data, size_t n)
+{
+    memcpy(b->data + b->n, data, n);
+    b->n += n;
+}
+
+static void put_int(struct bytes *b, uint64_t value, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        b->data[b->n++] = (char)(value >> 8 * i);
+}
+
+static void put_key(struct bytes *b, const char *name, uint32_t type)
+{
+    put_int(b, strlen(name), 8);
+    put(b, name, strlen(name));
+    put_int(b, type, 4);
+}
+
+static void put_real(struct bytes *b, const char *name, float value)
+{
+    uint32_t word;
+    memcpy(&word, &value, 4);
+    put_key(b, name, 6);
+    put_int(b, word, 4);
+}
+
+/* The built-in model with more keys; what is put in is a multiple of the alignment. */
+static void write_with_keys(const char *path, struct bytes *keys, uint64_t n_keys)
+{
+    size_t n;
+    char *model = read_file(builtin_path, &n);
+    put_key(keys, "x", 8);
+    size_t pad = (64 - (keys->n + 8) % 32) % 32;
+    put_int(keys, pad, 8);
+    memset(keys->data + keys->n, ' ', pad);
+    keys->n += pad;
+    uint64_t count;
+    memcpy(&count, model + 16, 8);
+    count += n_keys + 1;
+    memcpy(model + 16, &count, 8);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(model, 1, 24, file), 24);
+    assert_int_equal(fwrite(keys->data, 1, keys->n, file), keys->n);
+    assert_int_equal(fwrite(model + 24, 1, n - 24, file), n - 24);
+    assert_int_equal(fclose(file), 0);
+    free(model);
+}
+
+static void files_have_their_own_defaults(void **state)
+{
+    char path[] = "/tmp/hekla-sampling-XXXXXX";
+    struct bytes keys = {.n = 0};
+    struct hekla_error err;
+    hekla_model *model = NULL;
+    int fd = mkstemp(path);
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    put_real(&keys, "general.sampling.temp", 0.25f);
+    put_real(&keys, "general.sampling.top_p", 0.5f);
+    put_key(&keys, "general.sampling.top_k", 5);
+    put_int(&keys, 17, 4);
+    put_key(&keys, "general.sampling.penalty_last_n", 5);
+    put_int(&keys, UINT32_MAX, 4); /* -1 */
+    put_key(&keys, "general.sampling.sequence", 8);
+    put_int(&keys, 17, 8);
+    put(&keys, "top_k;temperature", 17);
+    write_with_keys(path, &keys, 5);
+    struct hekla_model_options options = {.path = path, .vocab_only = true};
+    if (hekla_model_open(&model, &options, &err))
+        fail_msg("%s", err.text);
+    struct hekla_sampling p = hekla_model_sampling(model);
+    assert_true(p.temperature == 0.25f && p.top_p == 0.5f && p.top_k == 17 && p.min_p == 0.05f);
+    assert_int_equal(p.penalty_last_n, 32768);
+    assert_string_equal(p.samplers, "top_k;temperature");
+    hekla_model_close(model);
+    keys.n = 0;
+    put_real(&keys, "general.sampling.min_p", 7);
+    write_with_keys(path, &keys, 1);
+    model = NULL;
+    assert_int_equal(hekla_model_open(&model, &options, &err), HEKLA_FORMAT);
+    assert_null(model);
+    assert_non_null(strstr(err.text, ": general.sampling: min_p is 7, expected a number from 0"));
+    keys.n = 0;
+    put_key(&keys, "general.sampling.sequence", 8);
+    put_int(&keys, 5, 8);
+    put(&keys, "wrong", 5);
+    write_with_keys(path, &keys, 1);
+    assert_int_equal(hekla_model_open(&model, &options, &err), HEKLA_FORMAT);
+    assert_non_null(strstr(err.text, "unknown sampler \"wrong\""));
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +509,7 @@ int main(void)
         cmocka_unit_test(many_texts_satisfy_their_schema),
         cmocka_unit_test(complete_texts_end),
         cmocka_unit_test(errors_are_one_sentence),
+        cmocka_unit_test(files_have_their_own_defaults),
     };
     setlocale(LC_ALL, "C.UTF-8"); /* for regcomp */
     return cmocka_run_group_tests(tests, NULL, NULL);
