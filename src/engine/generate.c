@@ -151,9 +151,11 @@ static hekla_status receive_on_host(struct run *r, hekla_token *token, struct he
 {
     struct hekla_session *s = r->s;
     hekla_status status = HEKLA_OK;
+    s->phase = HEKLA_GENERATION;
     if (r->received > 0)
         status = session_append(s, s->tokens + s->pos, 1, err);
-    else if (s->logits == LOGITS_ON_DEVICE)
+    s->phase = HEKLA_PROMPT;
+    if (r->received == 0 && s->logits == LOGITS_ON_DEVICE)
         status = session_fetch_logits(s, err);
     if (status == HEKLA_OK)
         status = session_sampling_draw(r->sampling, s, s->pos, false, token, err);
