@@ -406,7 +406,7 @@ HEKLA_API hekla_status hekla_sampling_check(
  * on the device where it can (penalties, top_k, top_p, min_p, temperature, in this order), else on
  * the host; a detail notice of the model tells which and why. sampling NULL: the model's. With a
  * grammar a token is drawn as without one, and again among those allowed only if it is refused;
- * ends, too, when the text is complete and nothing can follow; HEKLA_UNSUPPORTED if no token of the
+ * ends with an end token, whatever ignore_end says, or when nothing can follow; HEKLA_UNSUPPORTED if no token of the
  * vocabulary goes on. mirostat and adaptive_p begin anew with each call. Random numbers are a
  * function of seed and position alone, so a seed gives the same text everywhere. `token` is called
  * for each token, in order; it returns false to stop. An end token is reported to the callback, and

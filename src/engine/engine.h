@@ -64,6 +64,7 @@ struct hekla_session {
     struct hekla_stats stats;
     struct gpu_counters counters_at_open;
     struct session_profile *profile; /* NULL: not asked for */
+    enum hekla_phase phase;          /* what evaluated tokens count as there */
 };
 
 /* prove.c: the verdicts on the kernels that the model needs; tests those that are not known. */

@@ -153,9 +153,11 @@ static hekla_status receive_on_host(struct run *r, hekla_token *token, struct he
 {
     struct hekla_session *s = r->s;
     hekla_status status = HEKLA_OK;
+    s->phase = HEKLA_GENERATION;
     if (r->received > 0)
         status = session_append(s, s->tokens + s->pos, 1, err);
-    else if (s->logits == LOGITS_ON_DEVICE)
+    s->phase = HEKLA_PROMPT;
+    if (r->received == 0 && s->logits == LOGITS_ON_DEVICE)
         status = session_fetch_logits(s, err);
     if (status == HEKLA_OK)
         status = session_sampling_draw(r->sampling, s, s->pos, false, token, err);
@@ -272,6 +274,10 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
     status = run_from_here(&r, &c, err);
     if (status != HEKLA_OK)
         status = resume(&r, &c, err);
+    if (how.matcher)
+        engine_notice(s->model, HEKLA_NOTICE_DETAIL,
+            "the grammar refused %llu of %u tokens, which were drawn again",
+            (unsigned long long)how.refused, r.received);
     session_sampling_destroy(&how);
     if (generated)
         *generated = r.received;

@@ -204,7 +204,7 @@ hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const 
     hekla_status status = session_run(s, plan, err);
     adapt(s, n, engine_now() - start);
     if (status == HEKLA_OK)
-        session_profile_add(s, plan, HEKLA_PROMPT, n, s->pos);
+        session_profile_add(s, plan, s->phase, n, s->pos);
     if (status == HEKLA_OK)
         memmove(s->tokens + s->pos, tokens, (size_t)n * sizeof(*tokens));
     return status;
