@@ -65,7 +65,8 @@ static int tokenize(const struct chat *chat, hekla_token **tokens, size_t *n)
     uint32_t n_ctx = hekla_session_n_ctx(run->session);
     char *text = NULL;
 
-    hekla_status status = hekla_chat_format(run->model, chat->messages, chat->n, true, &text, &err);
+    hekla_status status =
+        hekla_chat_format_with(run->model, chat->messages, chat->n, &run->chat, &text, &err);
     if (status != HEKLA_OK)
         return cli_fail_status(status, &err);
     int code =

@@ -49,7 +49,7 @@ static struct selection *selection_create(struct jinja *j, const struct args *ar
     struct selection *s = mem_alloc(j, 1, sizeof(*s));
     *s = (struct selection){.path = MISSING, .fallback = MISSING, .args = *args};
     from = from < args->n ? from : args->n;
-    s->args.pos += from;
+    s->args.pos = from ? args->pos + from : args->pos;
     s->args.n -= from;
     return s;
 }
