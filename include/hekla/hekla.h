@@ -274,6 +274,19 @@ HEKLA_API hekla_status hekla_chat_format_with(const hekla_model *model,
 HEKLA_API hekla_status hekla_chat_format_json(const hekla_model *model, const char *messages,
     const struct hekla_chat_options *options, char **text, struct hekla_error *err);
 
+struct hekla_answer { /* malloc'ed: hekla_answer_free */
+    char *content;    /* never NULL */
+    char *reasoning;  /* NULL: none was written out */
+    char *tool_calls; /* JSON, as in struct hekla_message; NULL: none */
+};
+/* Takes an answer apart, ready to be put into a message: what was thought, between tags such as
+ * <think> of which the prompt may have opened one, and, if the model was given tools, its calls:
+ * <tool_call>{...}</tool_call>, [TOOL_CALLS][...], or nothing but {"name": ..., ...}. prompt: the
+ * text that was answered, or NULL. What is no call of these forms is content. Thread-safe. */
+HEKLA_API hekla_status hekla_answer_parse(const char *prompt, const char *answer, bool tools,
+    struct hekla_answer *out, struct hekla_error *err);
+HEKLA_API void hekla_answer_free(struct hekla_answer *answer);
+
 /* The formats that chat_template can name: i = 0, 1, ...; NULL behind the last. */
 HEKLA_API const char *hekla_chat_format_name(size_t i);
 

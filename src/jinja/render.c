@@ -157,5 +157,5 @@ const char *jinja_last_text(struct jinja *j, const char *variable, const char *m
     if (text.type != V_STRING)
         return NULL;
     *n = text.as.s->n;
-    return text.as.s->data;
+    return text.as.s->data ? text.as.s->data : "";
 }
