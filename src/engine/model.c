@@ -287,11 +287,35 @@ bool hekla_token_is_end(const hekla_model *model, hekla_token token)
                             : token == model->info.eos || token == model->info.eot;
 }
 
+static hekla_status fail_no_chat(struct hekla_error *err)
+{
+    return hekla_fail(err, HEKLA_UNSUPPORTED, "a synthetic model has no chat format");
+}
+
 hekla_status hekla_chat_format(const hekla_model *model, const struct hekla_message *messages,
     size_t n, bool add_assistant, char **text, struct hekla_error *err)
 {
     hekla_error_clear(err);
     if (!model->tokenizer)
-        return hekla_fail(err, HEKLA_UNSUPPORTED, "a synthetic model has no chat format");
-    return chat_format(model->tokenizer, messages, n, add_assistant, text, err);
+        return fail_no_chat(err);
+    return chat_format(model->tokenizer, messages, n,
+        &(struct hekla_chat_options){.no_answer = !add_assistant}, text, err);
+}
+
+hekla_status hekla_chat_format_with(const hekla_model *model, const struct hekla_message *messages,
+    size_t n, const struct hekla_chat_options *options, char **text, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    if (!model->tokenizer)
+        return fail_no_chat(err);
+    return chat_format(model->tokenizer, messages, n, options, text, err);
+}
+
+hekla_status hekla_chat_format_json(const hekla_model *model, const char *messages,
+    const struct hekla_chat_options *options, char **text, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    if (!model->tokenizer)
+        return fail_no_chat(err);
+    return chat_format_json(model->tokenizer, messages, options, text, err);
 }
