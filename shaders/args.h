@@ -122,10 +122,9 @@ STRUCT(rope_kv_args)
 };
 
 #define ATTN_SOFTCAP 1u /* scores become cap * tanh(score / cap) */
-#define ATTN_WINDOW                                                                                \
-    2u                /* a token sees `window` positions, its own included; the cache is a ring    \
-                       */
-#define ATTN_SINKS 4u /* a further score of each head, without a value */
+#define ATTN_WINDOW 2u  /* a token sees `window` positions, its own included; the cache is a ring  \
+                         */
+#define ATTN_SINKS 4u   /* a further score of each head, without a value */
 #define ATTN_TEMPERATURE 8u /* scores times 1 + temperature * ln(1 + pos / temperature_span) */
 STRUCT(attention_args)
 {
@@ -242,6 +241,20 @@ STRUCT(sample_args)
 STRUCT(stream_args)
 {
     U32 n_u4, n_threads;
+};
+
+/* What a device computes at best: each invocation follows PEAK_CHAINS chains of operations, each
+ * step of which needs the one before. */
+#define PEAK_CHAINS 12u
+#define PEAK_UNROLL 8u
+STRUCT(peak_f32_args)
+{
+    U32 n_rounds; /* of PEAK_UNROLL steps */
+};
+
+STRUCT(peak_dot_args)
+{
+    U32 n_rounds;
 };
 
 #endif

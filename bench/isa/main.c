@@ -88,6 +88,19 @@ static hekla_status measure_session(struct state *s, struct hekla_session *sessi
     return status;
 }
 
+/* What only measures the device. */
+static hekla_status measure_gauges(struct state *s)
+{
+    struct gpu_buffer none = {.size = 1 << 20};
+    struct gpu_view x = {&none, 0, 1 << 16}, y = {&none, 1 << 18, 1 << 16};
+    struct op_list list = {.caps = gpu_device_caps(s->dev), .n_tokens = 1};
+    op_stream(&list, y, x);
+    op_peak(&list, K_peak_f32, y, x, 1);
+    if (kernel_available(K_peak_dot, -1, list.caps))
+        op_peak(&list, K_peak_dot, y, x, 1);
+    return measure_ops(s, &list);
+}
+
 static hekla_status measure_format(struct state *s, enum quant quant)
 {
     struct arch_shape shape = *arch_shape_find("llama3.1-8b", 11);
@@ -137,6 +150,8 @@ static hekla_status measure_all(struct state *s)
     for (int q = 0; q < QT_COUNT && status == HEKLA_OK; q++)
         if (is_wanted(s, quant_types[q].name))
             status = measure_format(s, (enum quant)q);
+    if (is_wanted(s, "-"))
+        status = status ? status : measure_gauges(s);
     gpu_device_close(s->dev);
     return status;
 }
@@ -144,7 +159,9 @@ static hekla_status measure_all(struct state *s)
 int main(int argc, char **argv)
 {
     bool raw = argc > 1 && strcmp(argv[1], "--raw") == 0;
-    struct state s = {.raw = raw, .formats = argv + 1 + raw, .n_formats = argc - 1 - raw};
+    struct state s = {.raw = raw,
+        .formats = argv + 1 + raw,
+        .n_formats = argc - 1 - raw};
     if (s.n_formats && s.formats[0][0] == '-') {
         fprintf(stderr, "usage: isa_stats [--raw] [FORMAT ...]\n");
         return 2;

@@ -188,6 +188,11 @@ void op_copy(struct op_list *list, struct gpu_view from, struct gpu_view to);
 /* Reads x; y gets one word from each of op_stream_threads invocations. */
 void op_stream(struct op_list *list, struct gpu_view y, struct gpu_view x);
 uint32_t op_stream_threads(const struct gpu_caps *caps);
+/* Computes; which: K_peak_f32 or K_peak_dot. y gets one word from each invocation, and its size
+ * says how many there are: op_peak_threads fill a device. */
+void op_peak(struct op_list *list, enum kernel which, struct gpu_view y, struct gpu_view x,
+    uint32_t n_rounds);
+uint32_t op_peak_threads(const struct gpu_caps *caps);
 
 /* What an op moves and computes, by its own data, in a step of n_tokens from position pos: every
  * byte counted once, as if caches were large enough. Multiplications and additions of products. */
