@@ -26,8 +26,7 @@ static float float_block(const struct quant_block *w, const float *x)
     return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
-/* x: the token's row. */
-static float dot(const struct op *op, const struct quant_layout *l, const uint32_t *w, uint32_t row,
+float ref_dot(const struct op *op, const struct quant_layout *l, const uint32_t *w, uint32_t row,
     const void *x)
 {
     const struct quant_type *type = &quant_types[op->quant];
@@ -85,8 +84,11 @@ static void run_out(
         .n_ctx = a->n_ctx};
     float sums[MAX_HEAD_DIM];
     for (uint32_t first = 0; first < a->n_rows; first += group) {
-        for (uint32_t r = 0; r < group; r++)
-            sums[r] = dot(op, l, b[0], first + r, x);
+        for (uint32_t r = 0; r < group; r++) {
+            sums[r] = ref_dot(op, l, b[0], first + r, x);
+            if (a->flags & MATVEC_BIAS)
+                sums[r] = sums[r] + ((const float *)b[3])[first + r];
+        }
         if (rope)
             ref_rope_head(&heads, b[8], ((const struct step_args *)b[4])->pos,
                 (a->y_first + first) / group, sums, b[2], b[6], b[7], op->spec[SPEC_KV_F16]);
@@ -114,7 +116,7 @@ void ref_matvec(const struct op *op, void *const *b)
     }
     for (uint32_t t = 0; t < n; t++)
         for (uint32_t r = 0; r < a->n_rows; r++) {
-            float sum = dot(op, &l, w, r, x + (size_t)t * a->x_stride * 4);
+            float sum = ref_dot(op, &l, w, r, x + (size_t)t * a->x_stride * 4);
             float *out = &y[(size_t)t * a->y_stride + a->y_first + r];
             if (a->flags & MATVEC_BIAS)
                 sum = sum + bias[r];
