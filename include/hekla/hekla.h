@@ -282,15 +282,53 @@ HEKLA_API size_t hekla_text_stream_add(const hekla_model *model, struct hekla_te
 HEKLA_API bool hekla_token_is_end(const hekla_model *model, hekla_token token);
 
 struct hekla_message {
-    const char *role;    /* "system", "user", "assistant" */
-    const char *content; /* UTF-8 */
+    const char *role;    /* "system", "user", "assistant", "tool" */
+    const char *content; /* UTF-8; may be NULL beside tool_calls */
+    /* The rest may be NULL: */
+    const char *reasoning;    /* of an assistant: what it thought before the content */
+    const char *tool_calls;   /* of an assistant: JSON, a list of calls as OpenAI has them */
+    const char *tool_call_id; /* of a tool's result, and the tool's name */
+    const char *name;
 };
-/* Renders a conversation in the model's chat format, ready for HEKLA_TOKENIZE_SPECIAL (which must
- * not add another begin-of-text: the text has it). With add_assistant, ends with the header of the
- * assistant's answer. *text is malloc'ed: the caller frees it. */
+struct hekla_chat_options {
+    const char *chat_template; /* Jinja, or a format's name such as "chatml"; NULL: the model's */
+    const char *tools;         /* JSON: a list of tools as OpenAI has them; NULL: none */
+    const char *variables;     /* JSON: an object, more variables for the template; NULL: none */
+    bool no_answer;            /* do not end with the header of the assistant's answer */
+    bool continue_last;        /* end inside the last message, so that it is continued */
+    int64_t now;               /* Unix time for templates that tell the date; 0: the clock's */
+};
+/* Renders a conversation by the model's own chat template (Jinja, as transformers renders it),
+ * ready for HEKLA_TOKENIZE_SPECIAL (which must not add another begin-of-text: the text has it). A
+ * file without a template gets the named format that its special tokens tell. With add_assistant,
+ * ends with the header of the assistant's answer. *text is malloc'ed: the caller frees it.
+ * HEKLA_FORMAT if the template is not valid, refuses the conversation, or takes too much time,
+ * memory or depth. Thread-safe. */
 HEKLA_API hekla_status hekla_chat_format(const hekla_model *model,
     const struct hekla_message *messages, size_t n, bool add_assistant, char **text,
     struct hekla_error *err);
+HEKLA_API hekla_status hekla_chat_format_with(const hekla_model *model,
+    const struct hekla_message *messages, size_t n, const struct hekla_chat_options *options,
+    char **text, struct hekla_error *err);
+/* The same with the messages as JSON, of which templates see all members. */
+HEKLA_API hekla_status hekla_chat_format_json(const hekla_model *model, const char *messages,
+    const struct hekla_chat_options *options, char **text, struct hekla_error *err);
+
+struct hekla_answer { /* malloc'ed: hekla_answer_free */
+    char *content;    /* never NULL */
+    char *reasoning;  /* NULL: none was written out */
+    char *tool_calls; /* JSON, as in struct hekla_message; NULL: none */
+};
+/* Takes an answer apart, ready to be put into a message: what was thought, between tags such as
+ * <think> of which the prompt may have opened one, and, if the model was given tools, its calls:
+ * <tool_call>{...}</tool_call>, [TOOL_CALLS][...], or nothing but {"name": ..., ...}. prompt: the
+ * text that was answered, or NULL. What is no call of these forms is content. Thread-safe. */
+HEKLA_API hekla_status hekla_answer_parse(const char *prompt, const char *answer, bool tools,
+    struct hekla_answer *out, struct hekla_error *err);
+HEKLA_API void hekla_answer_free(struct hekla_answer *answer);
+
+/* The formats that chat_template can name: i = 0, 1, ...; NULL behind the last. */
+HEKLA_API const char *hekla_chat_format_name(size_t i);
 
 /* ---- sessions ------------------------------------------------------------------------------ */
 
@@ -406,7 +444,7 @@ HEKLA_API hekla_status hekla_sampling_check(
  * on the device where it can (penalties, top_k, top_p, min_p, temperature, in this order), else on
  * the host; a detail notice of the model tells which and why. sampling NULL: the model's. With a
  * grammar a token is drawn as without one, and again among those allowed only if it is refused;
- * ends, too, when the text is complete and nothing can follow; HEKLA_UNSUPPORTED if no token of the
+ * ends with an end token, whatever ignore_end says, or when nothing can follow; HEKLA_UNSUPPORTED if no token of the
  * vocabulary goes on. mirostat and adaptive_p begin anew with each call. Random numbers are a
  * function of seed and position alone, so a seed gives the same text everywhere. `token` is called
  * for each token, in order; it returns false to stop. An end token is reported to the callback, and

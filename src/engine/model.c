@@ -53,7 +53,7 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
         copy_text(
             info->architecture, sizeof(info->architecture), architecture.data, architecture.n);
     else
-        snprintf(info->architecture, sizeof(info->architecture), "%s", model->arch->name);
+        snprintf(info->architecture, sizeof(info->architecture), "llama"); /* of all shapes */
     snprintf(info->type_name, sizeof(info->type_name), "%s", commonest_type(g));
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         info->n_params += g->tensors[i].n_elements;
@@ -79,6 +79,24 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
     return HEKLA_OK;
 }
 
+/* For its vocabulary alone a file may be of any architecture, or tell nothing about its layers. */
+static hekla_status read_arch(
+    struct hekla_model *model, const char *file, bool vocab_only, struct hekla_error *err)
+{
+    struct hekla_error why = {0};
+    hekla_status status = arch_find(&model->arch, &model->arch_name, model->gguf, file, &why);
+    bool lenient = vocab_only && (status == HEKLA_UNSUPPORTED || model->gguf->n_tensors == 0);
+    if (status == HEKLA_OK)
+        status = arch_read_params(
+            model->arch, model->arch_name, model->gguf, file, &model->m.params, &why);
+    if (status == HEKLA_OK)
+        return HEKLA_OK;
+    if (!lenient)
+        return hekla_fail(err, status, "%s", why.text);
+    model->m.params = (struct model_params){0};
+    return HEKLA_OK;
+}
+
 /* Everything but the text: the vocabulary has a size, and special tokens where mkmodel puts them.
  */
 hekla_status engine_open_synthetic(
@@ -97,6 +115,7 @@ hekla_status engine_open_synthetic(
     model->gguf->make = arch_synthetic_make;
     model->gguf->make_user = s;
     model->arch = &arch_llama;
+    model->arch_name = "llama";
     model->m.params = arch_shape_params(&s->shape);
     status = read_info(model, name, err);
     info->file_type = (int32_t)s->mix->file_type;
@@ -105,23 +124,6 @@ hekla_status engine_open_synthetic(
     info->eos = info->bos + 1;
     info->eot = info->bos + 4;
     return status;
-}
-
-/* For its vocabulary alone a file may be of any architecture, or tell nothing about its layers. */
-static hekla_status read_arch(
-    struct hekla_model *model, const char *file, bool vocab_only, struct hekla_error *err)
-{
-    struct hekla_error why = {0};
-    hekla_status status = arch_find(&model->arch, model->gguf, file, &why);
-    bool lenient = vocab_only && (status == HEKLA_UNSUPPORTED || model->gguf->n_tensors == 0);
-    if (status == HEKLA_OK)
-        status = model->arch->read_params(model->gguf, file, &model->m.params, &why);
-    if (status == HEKLA_OK)
-        return HEKLA_OK;
-    if (!lenient)
-        return hekla_fail(err, status, "%s", why.text);
-    model->m.params = (struct model_params){0};
-    return HEKLA_OK;
 }
 
 static hekla_status open_header(struct hekla_model *model, const char *path, const char *file,
@@ -146,10 +148,12 @@ hekla_status engine_load(struct hekla_model *model, struct hekla_error *err)
 {
     hekla_status status =
         plan_pipelines_create(&model->pipelines, model->m.dev, model->verdicts, err);
+    size_t n_rules;
+    const struct weight_rule *rules = arch_rules(&n_rules);
     if (status == HEKLA_OK)
-        status = model_weights_load(&model->m, model->gguf, model->file, model->arch->rules,
-            model->arch->n_rules, model->progress, err);
-    return status;
+        status = model_weights_load(
+            &model->m, model->gguf, model->file, rules, n_rules, model->progress, err);
+    return status == HEKLA_OK ? arch_check(&model->m, model->file, err) : status;
 }
 
 static char *copy_of(const char *text)
@@ -215,10 +219,11 @@ hekla_status hekla_model_open(
     struct hekla_model *model = engine_create(err);
     if (!model)
         return HEKLA_MEMORY;
-    hekla_status status =
-        made ? open_named(model, made, err) : open_header(model, o->path, file, o->vocab_only, err);
-    if (status == HEKLA_OK && !made && o->notice && tokenizer_warning(model->tokenizer))
-        o->notice(o->notice_user, HEKLA_NOTICE_WARNING, tokenizer_warning(model->tokenizer));
+    hekla_status status = made ? open_named(model, made, err)
+                               : open_header(model, o->path, file, o->vocab_only, err);
+    const char *warning = model->tokenizer ? tokenizer_warning(model->tokenizer) : NULL;
+    if (status == HEKLA_OK && o->notice && warning)
+        o->notice(o->notice_user, HEKLA_NOTICE_WARNING, warning);
     if (status == HEKLA_OK && !o->vocab_only)
         status = engine_open_weights(model, o, file, err);
     if (status != HEKLA_OK) {
@@ -282,11 +287,35 @@ bool hekla_token_is_end(const hekla_model *model, hekla_token token)
                             : token == model->info.eos || token == model->info.eot;
 }
 
+static hekla_status fail_no_chat(struct hekla_error *err)
+{
+    return hekla_fail(err, HEKLA_UNSUPPORTED, "a synthetic model has no chat format");
+}
+
 hekla_status hekla_chat_format(const hekla_model *model, const struct hekla_message *messages,
     size_t n, bool add_assistant, char **text, struct hekla_error *err)
 {
     hekla_error_clear(err);
     if (!model->tokenizer)
-        return hekla_fail(err, HEKLA_UNSUPPORTED, "a synthetic model has no chat format");
-    return chat_format(model->tokenizer, messages, n, add_assistant, text, err);
+        return fail_no_chat(err);
+    return chat_format(model->tokenizer, messages, n,
+        &(struct hekla_chat_options){.no_answer = !add_assistant}, text, err);
+}
+
+hekla_status hekla_chat_format_with(const hekla_model *model, const struct hekla_message *messages,
+    size_t n, const struct hekla_chat_options *options, char **text, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    if (!model->tokenizer)
+        return fail_no_chat(err);
+    return chat_format(model->tokenizer, messages, n, options, text, err);
+}
+
+hekla_status hekla_chat_format_json(const hekla_model *model, const char *messages,
+    const struct hekla_chat_options *options, char **text, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    if (!model->tokenizer)
+        return fail_no_chat(err);
+    return chat_format_json(model->tokenizer, messages, options, text, err);
 }

@@ -115,9 +115,11 @@ static hekla_status place_target(
     struct prediction *p, struct hekla_session *s, struct hekla_error *err)
 {
     struct hekla_model *t = p->target;
+    size_t n_rules;
+    const struct weight_rule *rules = arch_rules(&n_rules);
     t->m.dev = p->layer->m.dev;
     hekla_status status =
-        model_weights_place(&t->m, t->gguf, "the model", t->arch->rules, t->arch->n_rules, err);
+        model_weights_place(&t->m, t->gguf, "the model", rules, n_rules, err);
     s->model = t;
     uint32_t n_ctx = t->m.params.n_ctx_train < CTX ? t->m.params.n_ctx_train : CTX;
     return status ? status
@@ -158,7 +160,7 @@ static double sum_target(
     double seconds = 0;
     session_init_list(s, &list, n);
     list.verdicts = p->layer->verdicts;
-    p->target->arch->build(&p->target->m, &s->scratch, ARCH_LOGITS_LAST, &list);
+    arch_build(&p->target->m, &s->scratch, ARCH_LOGITS_LAST, &list);
     logits.size = (uint64_t)p->target->m.params.n_vocab * 4;
     if (!prompt)
         op_sample(&list, logits, s->scores, (struct gpu_view){&s->ring, 0, RING_SIZE * 4},

@@ -11,16 +11,26 @@ uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx, uin
     return most * shape.n_head * (2 + shape.head_dim) * 4;
 }
 
-static void append_reduce(
-    struct op_list *list, struct rows y, struct gpu_view partials, struct head_shape shape)
+static uint32_t option_bits(const struct attn_options *o)
+{
+    return (o->softcap > 0 ? ATTN_SOFTCAP : 0) | (o->window ? ATTN_WINDOW : 0) |
+           (o->sinks.buffer ? ATTN_SINKS : 0) | (o->temperature != 0 ? ATTN_TEMPERATURE : 0);
+}
+
+static void append_reduce(struct op_list *list, struct rows y, struct gpu_view partials,
+    struct head_shape shape, const struct attn_options *o)
 {
     struct op *op = op_append(list, K_attn_reduce, -1);
     op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 64;
     op->groups[0] = shape.n_head;
     op_bind(op, 0, partials, true, false);
     op_bind(op, 1, y.view, false, true);
+    op->spec[SPEC_ATTN] = option_bits(o) & (ATTN_WINDOW | ATTN_SINKS);
     op_bind(op, 2, list->step, true, false);
-    op_set_args(op, &(struct attn_reduce_args){.n_head = shape.n_head, .head_dim = shape.head_dim},
+    op_bind(op, 3, o->sinks.buffer ? o->sinks : list->step, true, false);
+    op_set_args(op,
+        &(struct attn_reduce_args){
+            .n_head = shape.n_head, .head_dim = shape.head_dim, .window = o->window},
         sizeof(struct attn_reduce_args));
 }
 
@@ -35,7 +45,8 @@ static uint32_t chunks_at_once(struct head_shape shape, uint32_t size)
 }
 
 static void append_attention(struct op_list *list, struct rows y, struct rows qkv,
-    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first)
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first,
+    const struct attn_options *o)
 {
     bool split = list->n_tokens == 1;
     uint32_t size = list->caps->row_threads ? 8 : 64;
@@ -43,6 +54,7 @@ static void append_attention(struct op_list *list, struct rows y, struct rows qk
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_KV_F16] = kv->f16;
     op->spec[SPEC_SPLIT] = split;
+    op->spec[SPEC_ATTN] = option_bits(o);
     op->groups[0] = shape.n_head;
     op->groups[1] = list->n_tokens;
     if (split) {
@@ -55,6 +67,7 @@ static void append_attention(struct op_list *list, struct rows y, struct rows qk
     op_bind(op, 3, y.view, false, !split);
     op_bind(op, 4, list->step, true, false);
     op_bind(op, 5, partials, !split, true);
+    op_bind(op, 6, o->sinks.buffer ? o->sinks : list->step, true, false);
     op_set_args(op,
         &(struct attention_args){
             .n_head = shape.n_head,
@@ -65,21 +78,34 @@ static void append_attention(struct op_list *list, struct rows y, struct rows qk
             .n_ctx = kv->n_ctx,
             .chunk_first = first,
             .chunk_count = chunks_at_once(shape, size),
-            .scale = (float)(1.0 / sqrt((double)shape.head_dim)),
+            .scale = o->scale != 0 ? o->scale : (float)(1.0 / sqrt((double)shape.head_dim)),
+            .softcap = o->softcap,
+            .softcap_inv = o->softcap > 0 ? 1.0f / o->softcap : 0,
+            .window = o->window,
+            .temperature = o->temperature,
+            .temperature_span = o->temperature_span,
         },
         sizeof(struct attention_args));
+}
+
+void op_attention_with(struct op_list *list, struct rows y, struct rows qkv,
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape,
+    const struct attn_options *o)
+{
+    assert(shape.head_dim <= MAX_HEAD_DIM && shape.n_head % shape.n_head_kv == 0);
+    assert(!o->window || kv->n_ctx % ATTN_CHUNK == 0);
+    if (list->n_tokens == 1) {
+        append_attention(list, y, qkv, kv, partials, shape, 0, o);
+        append_reduce(list, y, partials, shape, o);
+        return;
+    }
+    uint32_t step = chunks_at_once(shape, list->caps->row_threads ? 8 : 64);
+    for (uint32_t first = 0; first * ATTN_CHUNK < kv->n_ctx; first += step)
+        append_attention(list, y, qkv, kv, partials, shape, first, o);
 }
 
 void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
     struct gpu_view partials, struct head_shape shape)
 {
-    assert(shape.head_dim <= MAX_HEAD_DIM && shape.n_head % shape.n_head_kv == 0);
-    if (list->n_tokens == 1) {
-        append_attention(list, y, qkv, kv, partials, shape, 0);
-        append_reduce(list, y, partials, shape);
-        return;
-    }
-    uint32_t step = chunks_at_once(shape, list->caps->row_threads ? 8 : 64);
-    for (uint32_t first = 0; first * ATTN_CHUNK < kv->n_ctx; first += step)
-        append_attention(list, y, qkv, kv, partials, shape, first);
+    op_attention_with(list, y, qkv, kv, partials, shape, &(struct attn_options){0});
 }

@@ -46,11 +46,20 @@ static uint32_t shared_bytes(const struct matrix *w, bool norm, uint32_t size_y)
     return size_y * 16 * 33 * 4 + (norm ? norm_slots(w) * 40 : 0) + 96 * 4;
 }
 
+/* Tokens of a workgroup. Four rows of unpacked weights are all that the registers of small GPUs
+ * hold beside one token's activations. */
+static uint32_t most_columns(const struct gpu_caps *caps, int quant)
+{
+    if (caps->row_threads)
+        return 8;
+    return quant_types[quant].class == QUANT_CLASS_FLOAT ? 2 : 1;
+}
+
 static void choose_shape(const struct op_list *list, struct op *op, const struct call *c)
 {
     const struct gpu_caps *caps = list->caps;
     uint32_t n_cols = c->n_cols ? c->n_cols : list->n_tokens;
-    uint32_t most = caps->row_threads ? 8 : 4; /* GPUs: shared memory is scarce */
+    uint32_t most = most_columns(caps, op->quant);
     op->spec[SPEC_COLS] = n_cols >= most ? most : n_cols >= 4 ? 4 : n_cols >= 2 ? 2 : 1;
     op->spec[SPEC_NORM] = c->norm ? norm_slots(c->w) : 0;
     op->spec[SPEC_OUT] = c->out;
@@ -180,8 +189,8 @@ bool op_can_norm(const struct op_list *list, const struct matrix *w)
            shared_bytes(w, true, 1) <= list->caps->max_shared;
 }
 
-void op_norm_matvec(
-    struct op_list *list, struct rows y, const struct matrix *w, const struct norm_input *in)
+void op_norm_matvec(struct op_list *list, struct rows y, uint32_t y_first, const struct matrix *w,
+    const struct norm_input *in)
 {
     assert(op_can_norm(list, w) && in->x.n == w->layout.n);
     append_all(list, &(struct call){.w = w,
@@ -189,7 +198,10 @@ void op_norm_matvec(
                          .x_stride = in->x.stride / 4,
                          .y = y.view,
                          .y_stride = y.stride,
+                         .y_first = y_first,
                          .n_cols = 1,
+                         .flags = w->bias.buffer ? MATVEC_BIAS : 0,
+                         .bias = w->bias,
                          .norm = in});
 }
 
@@ -214,6 +226,8 @@ void op_norm_qkv(struct op_list *list, struct rows q, const struct kv_cache *kv,
                          .y_stride = q.stride,
                          .y_first = first,
                          .n_cols = 1,
+                         .flags = w->bias.buffer ? MATVEC_BIAS : 0,
+                         .bias = w->bias,
                          .norm = in,
                          .out = OUT_ROPE,
                          .kv = kv,
@@ -231,6 +245,8 @@ void op_norm_swiglu(
                          .x_stride = in->x.stride / 4,
                          .y = y.view,
                          .n_cols = 1,
+                         .flags = w->bias.buffer ? MATVEC_BIAS : 0,
+                         .bias = w->bias,
                          .norm = in,
                          .out = OUT_SWIGLU,
                          .y_blocks = y.layout});

@@ -7,7 +7,7 @@
 enum { MAX_TEXT = INT32_MAX }; /* positions in a word are 32 bits */
 
 static const struct encoder *const encoders[] = {
-    &encoder_bpe, &encoder_gemma4, &encoder_spm, &encoder_wordpiece};
+    &encoder_bpe, &encoder_gemma4, &encoder_spm, &encoder_wordpiece, &encoder_unigram};
 enum { N_ENCODERS = sizeof(encoders) / sizeof(encoders[0]) };
 
 static hekla_status find_encoder(struct tokenizer *t, const struct gguf *g, struct hekla_error *err)
@@ -44,6 +44,8 @@ hekla_status tokenizer_create(struct tokenizer **out, const struct gguf *g, stru
         status = tokenizer_read_ids(t, g, err);
     if (!status && t->encoder->check)
         status = t->encoder->check(t, g, err);
+    if (!status)
+        status = chat_read_templates(t, g, err);
     if (status)
         tokenizer_destroy(t);
     else
@@ -58,6 +60,8 @@ void tokenizer_destroy(struct tokenizer *t)
     if (t->encoder)
         t->encoder->destroy(t->state);
     vocab_clear(&t->vocab);
+    free(t->templates[0].text);
+    free(t->templates[1].text);
     free(t);
 }
 

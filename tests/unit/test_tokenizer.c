@@ -2,7 +2,6 @@
  * and that time grows with the text and not with its square. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/utf8.h"
-#include "text/tokenizer.h"
 #include "tiny_cases.h"
 #include "vocab_build.h"
 
@@ -14,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#include "tokenizer_checks.h"
 
 /* hekla-tiny's special tokens */
 enum { TINY_VOCAB = 1024, TINY_BOS = 1016, TINY_EOS, TINY_HEADER, TINY_HEADER_END, TINY_EOT };
@@ -45,81 +46,6 @@ static int close_tiny(void **state)
     return 0;
 }
 
-struct ids {
-    hekla_token *data;
-    size_t n;
-};
-
-static struct ids encode_n(const struct tokenizer *t, const char *text, size_t n, uint32_t flags)
-{
-    struct ids ids = {0};
-    struct hekla_error err = {0};
-    if (tokenizer_encode(t, text, n, flags, NULL, 0, &ids.n, &err))
-        fail_msg("%s", err.text);
-    ids.data = calloc(ids.n + 1, sizeof(*ids.data));
-    assert_non_null(ids.data);
-    size_t again;
-    assert_int_equal(tokenizer_encode(t, text, n, flags, ids.data, ids.n, &again, &err), HEKLA_OK);
-    assert_int_equal(again, ids.n);
-    return ids;
-}
-
-/* `expected` ends with -1. */
-static void check_ids(const struct tokenizer *t, const char *text, size_t n, uint32_t flags,
-    const hekla_token *expected)
-{
-    struct ids ids = encode_n(t, text, n, flags);
-    size_t i = 0;
-    while (i < ids.n && ids.data[i] == expected[i])
-        i++;
-    if (i < ids.n || expected[i] != -1)
-        fail_msg("\"%.*s\": token %zu is %d, expected %d", (int)(n < 200 ? n : 200), text, i,
-            i < ids.n ? ids.data[i] : -1, expected[i]);
-    free(ids.data);
-}
-
-static void check_text(
-    const struct tokenizer *t, const char *text, uint32_t flags, const hekla_token *expected)
-{
-    check_ids(t, text, strlen(text), flags, expected);
-}
-
-/* Tokens back to bytes, alone and as a stream; both must give text, but for a space in front of
- * those that are bytes alone. */
-static void check_back(
-    const struct tokenizer *t, struct ids ids, const char *text, size_t n, bool special)
-{
-    char *bytes = malloc(n + HEKLA_PIECE_MAX), *streamed = malloc(n + HEKLA_PIECE_MAX);
-    assert_non_null(bytes);
-    assert_non_null(streamed);
-    size_t n_bytes = 0, n_streamed = 0;
-    struct hekla_text_stream stream = {0};
-    for (size_t i = 0; i < ids.n; i++) {
-        n_bytes += tokenizer_bytes(t, ids.data[i], special, bytes + n_bytes, HEKLA_PIECE_MAX);
-        char *piece = streamed + n_streamed;
-        size_t n_piece = tokenizer_stream(t, &stream, ids.data[i], special, piece, HEKLA_PIECE_MAX);
-        assert_int_equal(utf8_check(piece, n_piece), n_piece);
-        n_streamed += n_piece;
-        assert_true(n_bytes <= n + 1 && n_streamed <= n);
-    }
-    assert_int_equal(
-        tokenizer_stream(t, &stream, -1, special, streamed + n_streamed, HEKLA_PIECE_MAX), 0);
-    size_t prefix = n_bytes == n + 1 && bytes[0] == ' ';
-    assert_int_equal(n_bytes, n + prefix);
-    assert_int_equal(n_streamed, n);
-    assert_memory_equal(bytes + prefix, text, n);
-    assert_memory_equal(streamed, text, n);
-    free(bytes);
-    free(streamed);
-}
-
-static void round_trip(const struct tokenizer *t, const char *text, size_t n)
-{
-    struct ids ids = encode_n(t, text, n, 0);
-    check_back(t, ids, text, n, false);
-    free(ids.data);
-}
-
 static void tiny_facts(void **state)
 {
     (void)state;
@@ -146,7 +72,7 @@ static void tiny_goldens(void **state)
         while (c->messages[n].role)
             n++;
         char *text = NULL;
-        assert_int_equal(chat_format(tiny, c->messages, n, true, &text, NULL), HEKLA_OK);
+        assert_int_equal(chat_format(tiny, c->messages, n, NULL, &text, NULL), HEKLA_OK);
         check_text(tiny, text, HEKLA_TOKENIZE_SPECIAL, c->ids);
         struct ids ids = encode_n(tiny, text, strlen(text), HEKLA_TOKENIZE_SPECIAL);
         check_back(tiny, ids, text, strlen(text), true);
@@ -201,12 +127,6 @@ static void invalid_text(void **state)
         snprintf(says, sizeof(says), "text is not valid UTF-8: byte 0xff at offset %zu", at);
         assert_string_equal(err.text, says);
     }
-}
-
-static uint32_t next_random(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*seed >> 33);
 }
 
 /* Characters of all lengths, with much white space, so that every branch of the pattern is met. */
@@ -319,31 +239,33 @@ static void chat(void **state)
 {
     (void)state;
     char *text = NULL;
-    const struct hekla_message messages[] = {
-        {"system", "  Be brief.\n"}, {"user", "\xe3\x80\x80Hi\t"}};
-    assert_int_equal(chat_format(tiny, messages, 2, true, &text, NULL), HEKLA_OK);
+    const struct hekla_message messages[] = {{.role = "system", .content = "  Be brief.\n"},
+        {.role = "user", .content = "\xe3\x80\x80Hi\t"}};
+    const struct hekla_chat_options no_answer = {.no_answer = true};
+    assert_int_equal(chat_format(tiny, messages, 2, NULL, &text, NULL), HEKLA_OK);
     assert_string_equal(text,
         "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
         "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\n");
     free(text);
-    assert_int_equal(chat_format(tiny, messages, 1, false, &text, NULL), HEKLA_OK);
+    assert_int_equal(chat_format(tiny, messages, 1, &no_answer, &text, NULL), HEKLA_OK);
     assert_string_equal(text, "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n"
                               "Be brief.<|eot_id|>");
     free(text);
-    assert_int_equal(chat_format(tiny, NULL, 0, false, &text, NULL), HEKLA_OK);
-    assert_string_equal(text, "<|begin_of_text|>");
+    assert_int_equal(chat_format(tiny, NULL, 0, &no_answer, &text, NULL), HEKLA_OK);
+    assert_string_equal(text, ""); /* the template begins with the first message */
     free(text);
     static const struct {
         struct hekla_message message;
         const char *says;
-    } bad[] = {{{"user", NULL}, "no content"}, {{NULL, "x"}, "no role"},
-        {{"", "x"}, "has the role \"\""}, {{"user<|end_header_id|>", "x"}, "has the role"},
-        {{"user", "ab\xff"}, "byte 0xff at offset 2"}};
+    } bad[] = {{{.role = "user"}, "no content"}, {{.content = "x"}, "no role"},
+        {{.role = "", .content = "x"}, "has the role \"\""},
+        {{.role = "user<|end_header_id|>", .content = "x"}, "has the role"},
+        {{.role = "user", .content = "ab\xff"}, "byte 0xff at offset 2"}};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct hekla_error err = {0};
         text = NULL;
-        assert_int_equal(chat_format(tiny, &bad[i].message, 1, true, &text, &err), HEKLA_ARGUMENT);
+        assert_int_equal(chat_format(tiny, &bad[i].message, 1, NULL, &text, &err), HEKLA_ARGUMENT);
         assert_null(text);
         assert_non_null(strstr(err.text, bad[i].says));
     }
@@ -379,7 +301,7 @@ static void refused_vocabularies(void **state)
         const char *says;
     } cases[] = {
         {{.model = "rwkv"}, HEKLA_UNSUPPORTED, "tokenizer \"rwkv\""},
-        {{.model = ""}, HEKLA_UNSUPPORTED, "expected one of gpt2, gemma4, llama, bert"},
+        {{.model = ""}, HEKLA_UNSUPPORTED, "expected one of gpt2, gemma4, llama, bert, t5"},
         {{.model = "llama"}, HEKLA_FORMAT, "key tokenizer.ggml.scores is missing"},
         {{.leave_out = 'a'}, HEKLA_FORMAT, "has no token for byte 0x61"},
         {{.leave_out = '\n'}, HEKLA_FORMAT, "has no token for byte 0x0a"},
@@ -417,8 +339,8 @@ static void accepted_vocabularies(void **state)
     assert_int_equal(tokenizer_eos(t), -1);
     struct hekla_error err = {0};
     char *text;
-    assert_int_equal(chat_format(t, NULL, 0, true, &text, &err), HEKLA_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "v.gguf: has no special token <|begin_of_text|>"));
+    assert_int_equal(chat_format(t, NULL, 0, NULL, &text, &err), HEKLA_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "v.gguf: the file has no chat template"));
     tokenizer_destroy(t);
     /* A merge that would make a control token is not done. */
     t = create(&(struct vocab_spec){.merges = {"a b"}, .extra = {{"ab", 3}}}, HEKLA_OK, "");
@@ -478,39 +400,6 @@ static void words(void **state)
 
 /* ---- time -------------------------------------------------------------------------------------
  */
-
-/* Of the processor: a busy machine must not fail the test. */
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double time_encode(const struct tokenizer *t, const char *text, size_t n, uint32_t flags)
-{
-    size_t count;
-    double begin = seconds();
-    assert_int_equal(tokenizer_encode(t, text, n, flags, NULL, 0, &count, NULL), HEKLA_OK);
-    return seconds() - begin;
-}
-
-static void check_linear(const struct tokenizer *t, const char *unit)
-{
-    enum { N = 1 << 20, LIMIT = 20 };
-    char *text = malloc(N + 32);
-    assert_non_null(text);
-    size_t n = 0, n_unit = strlen(unit);
-    for (; n < N; n += n_unit)
-        memcpy(text + n, unit, n_unit);
-    double plain = time_encode(t, text, n, 0);
-    double special = time_encode(t, text, n, HEKLA_TOKENIZE_SPECIAL);
-    printf("1 MiB of \"%s\": %.3f s, with special tokens %.3f s\n", utf8_label(unit, n_unit).text,
-        plain, special);
-    free(text);
-    assert_true(plain < LIMIT);
-    assert_true(special < LIMIT);
-}
 
 /* A megabyte takes a fraction of a second, a few with sanitizers; its square would take hours. */
 static void hard_texts_are_linear(void **state)
