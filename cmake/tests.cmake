@@ -1,5 +1,6 @@
 # tests/unit/test_<x>.c     one program each, no device needed   ctest: unit.<x>
-# tests/kernels/*.c         together kernel_tests                ctest: kernels, kernels.masks
+# tests/kernels/*.c         together kernel_tests                ctest: kernels.<part>, kernels.masks,
+#                           and less of it: quick.kernels
 # tests/model/test_<x>.c    one program each                     ctest: model.<x>
 # tests/fuzz/fuzz_<x>.c     libFuzzer targets, with HEKLA_FUZZ
 # A test that exits with 77 was skipped and says why.
@@ -10,6 +11,7 @@ if(HEKLA_FUZZ)
     foreach(file ${files})
         cmake_path(GET file STEM name)
         hekla_executable(${name} ${file})
+        target_link_libraries(${name} PRIVATE PkgConfig::JANSSON)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
         target_compile_definitions(${name} PRIVATE HEKLA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     endforeach()
@@ -22,17 +24,21 @@ if(NOT CMOCKA_FOUND)
     return()
 endif()
 
-function(hekla_test program test)
-    hekla_executable(${program} ${ARGN})
-    target_link_libraries(${program} PRIVATE PkgConfig::CMOCKA)
-    target_compile_definitions(${program} PRIVATE
-        HEKLA_SOURCE_DIR="${CMAKE_SOURCE_DIR}" HEKLA_BINARY="${CMAKE_BINARY_DIR}/hekla")
-    add_test(NAME ${test} COMMAND ${program})
-    # The second: what the validation layers print, where tools/test turns them on.
+# A test of a program; more arguments: the program's
+function(hekla_test test program)
+    add_test(NAME ${test} COMMAND ${program} ${ARGN})
+    # The last: what the validation layers print, where tools/test turns them on.
     # Verdicts of the kernels' self-test are kept beside the build: one test pays for all.
     set_tests_properties(${test} PROPERTIES ENVIRONMENT "XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache"
         SKIP_RETURN_CODE 77 FAIL_REGULAR_EXPRESSION
         "Validation (Error|Warning)|VUID-|SYNC-HAZARD|UNASSIGNED-")
+endfunction()
+
+function(hekla_test_program program)
+    hekla_executable(${program} ${ARGN})
+    target_link_libraries(${program} PRIVATE PkgConfig::CMOCKA PkgConfig::JANSSON)
+    target_compile_definitions(${program} PRIVATE
+        HEKLA_SOURCE_DIR="${CMAKE_SOURCE_DIR}" HEKLA_BINARY="${CMAKE_BINARY_DIR}/hekla")
     if(TARGET hekla_cli)
         add_dependencies(${program} hekla_cli) # model tests also run the program
     endif()
@@ -46,23 +52,25 @@ foreach(kind unit model)
     foreach(file ${files})
         cmake_path(GET file STEM name)
         string(REGEX REPLACE "^test_" "" short ${name})
-        hekla_test(${kind}_${short} ${kind}.${short} ${file})
+        hekla_test_program(${kind}_${short} ${file})
+        hekla_test(${kind}.${short} ${kind}_${short})
     endforeach()
 endforeach()
 file(GLOB files CONFIGURE_DEPENDS tests/kernels/*.c)
 if(files)
-    hekla_test(kernel_tests kernels ${files})
-    add_test(NAME kernels.masks COMMAND kernel_tests --masks)
-    set_tests_properties(kernels.masks PROPERTIES SKIP_RETURN_CODE 77)
+    hekla_test_program(kernel_tests ${files})
+    foreach(part 1 2 3 4)
+        hekla_test(kernels.${part} kernel_tests --part ${part}/4)
+    endforeach()
+    hekla_test(kernels.masks kernel_tests --masks)
+    hekla_test(quick.kernels kernel_tests --quick)
 endif()
 
 # That the benchmarks run; their numbers are not looked at.
 set(tiny ${CMAKE_SOURCE_DIR}/models/hekla-tiny-q8_0.gguf)
-add_test(NAME bench.kernels COMMAND kernel_bench --csv --seconds 0 rmsnorm)
-add_test(NAME bench.model COMMAND model_bench -m ${tiny} -p 4 -n 2 -d 0,100 -r 2)
-add_test(NAME bench.host COMMAND host_bench -n 4 --layers 5 ${tiny})
-set_tests_properties(bench.kernels bench.model bench.host PROPERTIES SKIP_RETURN_CODE 77
-    FAIL_REGULAR_EXPRESSION "Validation (Error|Warning)|VUID-|SYNC-HAZARD|UNASSIGNED-")
+hekla_test(bench.kernels kernel_bench --csv --seconds 0 rmsnorm)
+hekla_test(bench.model model_bench -m ${tiny} -p 4 -n 2 -d 0,100 -r 2)
+hekla_test(bench.host host_bench -n 4 --layers 5 ${tiny})
 
 # A layer that makes drivers fail, see the file; where it lies is what VK_LAYER_PATH gets.
 add_library(hekla_fault MODULE tests/layer/fault.c)

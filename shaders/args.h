@@ -78,6 +78,17 @@ STRUCT(matvec_args)
     U32 y_steps, y_lanes;                          /* OUT_SWIGLU: the blocks of y */
 };
 
+/* As in matvec. With OUT_SWIGLU, quads of gate and up rows take turns, and y has half as many. */
+STRUCT(matmul_args)
+{
+    ROW_ARGS
+    U32 n_rows, quad_u4;
+    U32 x_stride;
+    U32 y_stride, y_first;
+    U32 n_cols;
+    U32 flags;
+};
+
 STRUCT(embed_args)
 {
     ROW_ARGS
@@ -111,9 +122,10 @@ STRUCT(rope_kv_args)
 };
 
 #define ATTN_SOFTCAP 1u /* scores become cap * tanh(score / cap) */
-#define ATTN_WINDOW 2u  /* a token sees `window` positions, its own included; the cache is a ring  \
-                         */
-#define ATTN_SINKS 4u   /* a further score of each head, without a value */
+#define ATTN_WINDOW                                                                                \
+    2u                /* a token sees `window` positions, its own included; the cache is a ring    \
+                       */
+#define ATTN_SINKS 4u /* a further score of each head, without a value */
 #define ATTN_TEMPERATURE 8u /* scores times 1 + temperature * ln(1 + pos / temperature_span) */
 STRUCT(attention_args)
 {

@@ -24,7 +24,7 @@ void main()
         w_block w = w_load(w_slot_of(quad, r, slots, slot, b));
         int q = byte_of(w.q[i / 4u], i % 4u);
         int is_lo = i < 16u ? 1 : 0, is_hi = 1 - is_lo;
-        float v = w_term(w, q * is_lo, q * is_hi, is_lo, is_hi);
+        float v = w_halves(w, q * is_lo, q * is_hi, is_lo, is_hi);
 #else
         float v = w_vec4(quad + r * W_U4 * slots, slots, slot, i / 4u)[i % 4u];
 #endif

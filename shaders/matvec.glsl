@@ -45,18 +45,24 @@ void add_block(inout float acc[RESULTS], uint quad, uint slots, uint slot, uint 
             q = normed_q[NORM + slot];
             m = normed_meta[slot];
         } else {
-            p = x4[x_first[c] + slot];
-            q = x4[x_first[c] + slots + slot];
-            m = x2[2u * (x_first[c] + 2u * slots) + slot];
+            uint at = x_first[c] + slot;
+            p = x4[at];
+            q = x4[at + slots];
+            m = x2[2u * at + 4u * slots - slot];
         }
         int sum_lo = int(m.y << 16) >> 16, sum_hi = int(m.y) >> 16;
         for (uint r = 0u; r < ROWS; r++) {
             uint v[8] = w[r].q;
             const DOT_SUM zero = DOT_SUM(0);
-            int lo = int(dot4(v[0], p.x, dot4(v[1], p.y, dot4(v[2], p.z, dot4(v[3], p.w, zero)))));
-            int hi = int(dot4(v[4], q.x, dot4(v[5], q.y, dot4(v[6], q.z, dot4(v[7], q.w, zero)))));
+            DOT_SUM lo = dot4(v[0], p.x, dot4(v[1], p.y, dot4(v[2], p.z, dot4(v[3], p.w, zero))));
+            DOT_SUM all = dot4(v[4], q.x, dot4(v[5], q.y, dot4(v[6], q.z, dot4(v[7], q.w, lo))));
             uint i = r * COLS + c;
-            acc[i] = add(acc[i], mul(from_bits(m.x), w_term(w[r], lo, hi, sum_lo, sum_hi)));
+#ifdef W_FLOATS
+            float term = w_term(w[r], float(lo), float(all), float(sum_lo + sum_hi));
+#else
+            float term = w_term(w[r], int(lo), int(all) - int(lo), sum_lo, sum_hi);
+#endif
+            acc[i] = add(acc[i], mul(from_bits(m.x), term));
         }
     }
 }
@@ -100,9 +106,9 @@ void sum_lanes(out float acc[RESULTS], uint quad, uint x_first[COLS])
         uint lane = lane0 + v;
         for (uint i = 0u; i < RESULTS; i++)
             acc[i] = 0.0;
-        uint n_steps = min(a.steps, a.n_blocks - lane * a.steps);
-        for (uint i = 0u; i < n_steps; i++)
-            add_block(acc, quad, slots, i * a.lanes + lane, lane * a.steps + i, x_first);
+        uint block = lane * a.steps, end = min(block + a.steps, a.n_blocks), slot = lane;
+        for (; block < end; block++, slot += a.lanes)
+            add_block(acc, quad, slots, slot, block, x_first);
         for (uint i = 0u; i < RESULTS; i++)
             TREE_PUSH(part, [i], acc[i], v)
     }

@@ -34,7 +34,7 @@ void add_block(inout float acc[RESULTS], uint quad, uint slots, uint slot, uint 
             int lo = int(dot4(w.q[0], p.x, dot4(w.q[1], p.y, dot4(w.q[2], p.z, dot4(w.q[3], p.w, zero)))));
             int hi = int(dot4(w.q[4], q.x, dot4(w.q[5], q.y, dot4(w.q[6], q.z, dot4(w.q[7], q.w, zero)))));
             uint i = r * COLS + c;
-            acc[i] = add(acc[i], mul(from_bits(m.x), w_term(w, lo, hi, sum_lo, sum_hi)));
+            acc[i] = add(acc[i], mul(from_bits(m.x), w_halves(w, lo, hi, sum_lo, sum_hi)));
         }
     }
 }

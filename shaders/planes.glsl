@@ -43,23 +43,24 @@ w_slot w_slot_of(uint quad, uint r, uint slots, uint slot, uint block)
     return s;
 }
 
-/* All four rows: one load serves them all, except for the 16-byte planes. */
+/* All four rows: one load serves them all, except for the 16-byte planes. One index walks through
+ * the planes, which takes fewest operations. */
 void w_quad(uint quad, uint slots, uint slot, uint block, out w_slot s[4])
 {
+    uint at = quad + slot;
 #if W_U4 > 0
     for (uint r = 0u; r < 4u; r++)
-        for (uint k = 0u; k < W_U4; k++)
-            s[r].u4[k] = w4[quad + (r * W_U4 + k) * slots + slot];
+        for (uint k = 0u; k < W_U4; k++, at += slots)
+            s[r].u4[k] = w4[at];
 #endif
-    uint at = quad + 4u * W_U4 * slots;
 #if W_WORD > 0
-    for (uint k = 0u; k < W_WORD; k++) {
-        uvec4 v = w4[at + k * slots + slot];
+    for (uint k = 0u; k < W_WORD; k++, at += slots) {
+        uvec4 v = w4[at];
         for (uint r = 0u; r < 4u; r++)
             s[r].word[k] = v[r];
     }
 #endif
-    at += W_WORD * slots;
+    at -= slot;
 #if W_HALF > 0
     uvec2 h = w2[2u * at + slot];
     s[0].half_ = h.x & 0xffffu;
@@ -69,8 +70,9 @@ void w_quad(uint quad, uint slots, uint slot, uint block, out w_slot s[4])
     at += (slots + 1u) / 2u;
 #endif
 #if W_SUPER > 0
+    at += block / 8u * W_SUPER;
     for (uint k = 0u; k < W_SUPER; k++) {
-        uvec4 v = w4[at + block / 8u * W_SUPER + k];
+        uvec4 v = w4[at + k];
         for (uint r = 0u; r < 4u; r++)
             s[r].super[k] = v[r];
     }

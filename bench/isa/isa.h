@@ -8,10 +8,12 @@ void isa_print_header(void);
 void isa_print_row(const struct op *op, const struct gpu_statistics *s);
 void isa_print_raw(const struct op *op, const struct gpu_statistics *s);
 
-/* The loop with most loads, counted per weight and invocation. */
+/* The inner loop that multiplies: the one with most dot products, else most fused multiply-adds,
+ * else most loads. Counted per invocation. */
 struct isa_loop {
     double alu, loads; /* instructions of one iteration */
     double dots;       /* of them, four products each */
+    double fused;
 };
 /* False: no text, or a form of it that is not known, or no loop. */
 bool isa_find_loop(const char *assembly, uint32_t subgroup_size, struct isa_loop *out);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum dialect { AMD, INTEL, NAK };
-enum class { ALU, DOT, LOAD, OTHER };
+enum class { ALU, FUSED, DOT, LOAD, OTHER };
 
 struct line {
     enum class class;
@@ -53,12 +53,16 @@ static long number_after(const char *line, const char *word)
 static struct line read_amd(const char *s)
 {
     static const char *const loads[] = {"buffer_load", "global_load", "flat_load", NULL};
+    static const char *const fused[] = {"v_fma", "v_pk_fma", "v_dual_fma", "v_mad_f32", "v_mac_f32",
+        NULL};
     struct line out = {OTHER, 0, -1, -1};
     s = skip_blanks(s);
     if (begins(s, "BB"))
         out.label = number_after(s, "BB");
     else if (begins(s, "v_dot"))
         out.class = DOT;
+    else if (begins_any(s, fused))
+        out.class = FUSED;
     else if (begins(s, "v_"))
         out.class = ALU;
     else if (begins_any(s, loads))
@@ -87,6 +91,8 @@ static struct line read_intel(const char *s)
         out.class = LOAD;
     else if (begins(s, "dp4a"))
         out.class = DOT;
+    else if (begins(s, "mad"))
+        out.class = FUSED;
     else if (!begins_any(s, others))
         out.class = ALU;
     return out;
@@ -113,6 +119,8 @@ static struct line read_nak(const char *s)
         out.class = LOAD;
     else if (begins(s, "idp4"))
         out.class = DOT;
+    else if (begins(s, "ffma"))
+        out.class = FUSED;
     else if (islower((unsigned char)*s) && !uniform && !begins_any(s, others))
         out.class = ALU;
     return out;
@@ -163,11 +171,19 @@ static struct isa_loop count(const struct text *t, size_t begin, size_t end, uin
     for (size_t i = begin; i < end; i++) {
         const struct line *l = &t->lines[i];
         double part = l->width && subgroup ? (double)l->width / subgroup : 1;
-        loop.alu += l->class == ALU || l->class == DOT ? part : 0;
+        loop.alu += l->class <= DOT ? part : 0;
+        loop.fused += l->class == FUSED ? part : 0;
         loop.dots += l->class == DOT ? part : 0;
         loop.loads += l->class == LOAD;
     }
     return loop;
+}
+
+static bool multiplies_more(const struct isa_loop *a, const struct isa_loop *b)
+{
+    if (a->dots > 0 || b->dots > 0)
+        return a->dots > b->dots;
+    return a->fused != b->fused ? a->fused > b->fused : a->loads >= b->loads;
 }
 
 bool isa_find_loop(const char *assembly, uint32_t subgroup_size, struct isa_loop *out)
@@ -185,7 +201,7 @@ bool isa_find_loop(const char *assembly, uint32_t subgroup_size, struct isa_loop
             if (find_begin(&t, i) < t.n && find_begin(&t, i) > begin)
                 last = i;
         struct isa_loop loop = count(&t, begin, end, subgroup_size);
-        if (last != begin || !loop.loads || loop.loads < out->loads)
+        if (last != begin || !loop.loads || (found && !multiplies_more(&loop, out)))
             continue;
         *out = loop;
         found = true;

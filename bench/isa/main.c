@@ -1,12 +1,12 @@
 /*
  * isa_stats: what a GPU's driver makes of hekla's kernels, without running them.
  *
- *   isa_stats [--raw]        the device named by HEKLA_TEST_DEVICE, else the best
+ *   isa_stats [--raw] [FORMAT ...]     the device named by HEKLA_TEST_DEVICE, else the best
  *
- * For each weight format, the ops of a one-layer model of Llama 8B's shape are built as the product
- * builds them on this device (with HEKLA_CAPS), for one token and for a batch; every pipeline of
- * theirs is compiled once and the driver's statistics are printed as CSV. --raw prints the driver's
- * own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
+ * For each weight format (or those named), the ops of a one-layer model of Llama 8B's shape are
+ * built as the product builds them on this device (with HEKLA_CAPS), for one token and for a batch;
+ * every pipeline of theirs is compiled once and the driver's statistics are printed as CSV. --raw
+ * prints the driver's own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
  */
 #include "isa.h"
 
@@ -24,6 +24,8 @@ enum { MOST_PIPELINES = 4096 };
 struct state {
     struct gpu_device *dev;
     bool raw;
+    char **formats; /* none: all */
+    int n_formats;
     struct op *seen; /* [MOST_PIPELINES]: one op of each pipeline */
     uint32_t n;
     struct hekla_error err;
@@ -116,6 +118,14 @@ static hekla_status measure_format(struct state *s, enum quant quant)
     return status;
 }
 
+static bool is_wanted(const struct state *s, const char *format)
+{
+    for (int i = 0; i < s->n_formats; i++)
+        if (strcmp(s->formats[i], format) == 0)
+            return true;
+    return s->n_formats == 0;
+}
+
 static hekla_status measure_all(struct state *s)
 {
     char caps[400];
@@ -125,16 +135,18 @@ static hekla_status measure_all(struct state *s)
     if (status == HEKLA_OK && !s->raw)
         isa_print_header();
     for (int q = 0; q < QT_COUNT && status == HEKLA_OK; q++)
-        status = measure_format(s, (enum quant)q);
+        if (is_wanted(s, quant_types[q].name))
+            status = measure_format(s, (enum quant)q);
     gpu_device_close(s->dev);
     return status;
 }
 
 int main(int argc, char **argv)
 {
-    struct state s = {.raw = argc == 2 && strcmp(argv[1], "--raw") == 0};
-    if (argc > 1 && !s.raw) {
-        fprintf(stderr, "usage: isa_stats [--raw]\n");
+    bool raw = argc > 1 && strcmp(argv[1], "--raw") == 0;
+    struct state s = {.raw = raw, .formats = argv + 1 + raw, .n_formats = argc - 1 - raw};
+    if (s.n_formats && s.formats[0][0] == '-') {
+        fprintf(stderr, "usage: isa_stats [--raw] [FORMAT ...]\n");
         return 2;
     }
     s.seen = calloc(MOST_PIPELINES, sizeof(*s.seen));

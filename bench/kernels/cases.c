@@ -55,7 +55,15 @@ static void cases_matvec(struct bench *b)
     run_matvec(b, EMBD_8B, FF_8B, 1);
     run_matvec(b, FF_8B, EMBD_8B, 1);
     run_matvec(b, EMBD_1B, FF_1B, 8);
+}
+
+static void cases_matmul(struct bench *b)
+{
+    run_matvec(b, EMBD_1B, EMBD_1B, batch(b));
     run_matvec(b, EMBD_1B, FF_1B, batch(b));
+    run_matvec(b, FF_1B, EMBD_1B, batch(b));
+    if (!b->small)
+        run_matvec(b, EMBD_8B, FF_8B, batch(b));
 }
 
 static void cases_embed(struct bench *b)

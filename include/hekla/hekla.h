@@ -209,7 +209,8 @@ HEKLA_API void hekla_model_describe(
 /* ---- text ---------------------------------------------------------------------------------- */
 
 enum {
-    HEKLA_TOKENIZE_BOS = 1,     /* prepend the begin-of-text token if the model asks for one */
+    HEKLA_TOKENIZE_BOS = 1,     /* add what the model wants around text: a token that begins it,
+                                   or one that ends it */
     HEKLA_TOKENIZE_SPECIAL = 2, /* special tokens written out, such as <|eot_id|>, become tokens */
 };
 
@@ -223,10 +224,13 @@ HEKLA_API hekla_status hekla_tokenize(const hekla_model *model, const char *text
 HEKLA_API size_t hekla_token_bytes(
     const hekla_model *model, hekla_token token, bool special, char *out, size_t cap);
 
-/* Turns a stream of tokens into a stream of whole UTF-8 sequences. Zero-initialise. */
+/* Turns a stream of tokens into a stream of whole UTF-8 sequences. Zero-initialise it where tokens
+ * begin a text: a space that encoding put before the text is left out then. Where they go on after
+ * a prompt, add the prompt's last token first and drop what comes out. */
 struct hekla_text_stream {
     char pending[8];
     uint32_t n_pending;
+    bool inside; /* text has begun */
 };
 /* Appends a token; writes what is complete (at most cap bytes; HEKLA_PIECE_MAX is always enough)
  * and returns its length. Invalid bytes come out as U+FFFD. Call with token -1 to flush. */
@@ -301,6 +305,24 @@ HEKLA_API hekla_status hekla_session_score(hekla_session *session, const hekla_t
 HEKLA_API void hekla_session_on_logits(
     hekla_session *session, void (*fn)(void *user, uint32_t pos, const float *logits), void *user);
 
+/* What a text must be. Immutable, and safe to use from several threads at once. */
+typedef struct hekla_grammar hekla_grammar;
+enum hekla_grammar_kind {
+    HEKLA_GBNF,        /* llama.cpp's notation; the text is what the rule "root" says */
+    HEKLA_JSON_SCHEMA, /* the text is JSON that satisfies the schema */
+};
+/* Reads n bytes of UTF-8. HEKLA_ARGUMENT for what is wrong, or asks for what cannot be promised
+ * ("not", "multipleOf", left recursion, ...). *out is owned by the caller: hekla_grammar_close. */
+HEKLA_API hekla_status hekla_grammar_open(hekla_grammar **out, enum hekla_grammar_kind kind,
+    const char *text, size_t n, struct hekla_error *err);
+HEKLA_API void hekla_grammar_close(hekla_grammar *grammar); /* NULL is allowed */
+
+struct hekla_logit_bias {
+    hekla_token token;
+    float bias; /* added to its logit; -INFINITY: never this token */
+};
+
+/* What it points to must live during the call it is given to. */
 struct hekla_sampling {
     float temperature;                         /* 0 or less: greedy */
     uint32_t top_k;                            /* 0: off */
@@ -311,17 +333,47 @@ struct hekla_sampling {
     /* How many of the newest tokens the penalties see, at most 32768; 0: none. */
     uint32_t penalty_last_n;
     uint64_t seed;
+    /* The samplers and their order: names separated by ';', or a letter each, which wins. NULL:
+     * penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature, in letters edskypmxt;
+     * there is also adaptive_p, a, which comes last wherever it is named. */
+    const char *samplers, *sampler_seq;
+    float typical_p;                         /* 1 or more, or 0: off */
+    float top_n_sigma;                       /* 0 or less: off */
+    float xtc_probability, xtc_threshold;    /* 0: off; 0: 0.1 */
+    float dynatemp_range, dynatemp_exponent; /* 0: off; 0: 1 */
+    float dry_multiplier, dry_base;          /* 0: off; 0: 1.75 */
+    uint32_t dry_allowed_length, dry_last_n; /* 0: 2; 0: 64, at most 32768 */
+    const char *const *dry_breakers;         /* [n_dry_breakers], at most 64; NULL: \n : " * */
+    size_t n_dry_breakers;
+    uint32_t mirostat; /* 1 or 2: instead of all samplers but the temperature; 0: off */
+    float mirostat_tau, mirostat_eta;          /* 0: 5; 0: 0.1 */
+    float adaptive_target, adaptive_decay;     /* 0 or less: off; 0: 0.9 */
+    const struct hekla_logit_bias *logit_bias; /* [n_logit_bias] */
+    size_t n_logit_bias;
+    /* What the text must be, from the first token of the call on; NULL: anything. End tokens come
+     * only where the text is complete. */
+    const hekla_grammar *grammar;
 };
 /* The field's usual defaults: 0.8, 40, 0.95, 0.05, no penalties over 64 tokens; seed 0. */
 HEKLA_API struct hekla_sampling hekla_sampling_default(void);
+/* The same, with what the file says of it (general.sampling.*). Lives as long as the model. */
+HEKLA_API struct hekla_sampling hekla_model_sampling(const hekla_model *model);
+/* HEKLA_ARGUMENT if generating would refuse it: unknown samplers, values out of range. */
+HEKLA_API hekla_status hekla_sampling_check(
+    const hekla_model *model, const struct hekla_sampling *sampling, struct hekla_error *err);
 
 /* Generates up to n tokens after what was evaluated (n < 0: until the context is full), sampling
- * on the device. Random numbers are a function of seed and position alone, so a seed gives the
- * same text everywhere. `token` is called for each token, in order; it returns false to stop.
- * An end token is reported to the callback, and then generation stops unless ignore_end.
- * Afterwards the session holds all reported tokens but the last, which is not evaluated yet
- * (hekla_session_pos tells); hekla_session_sync with the full list continues.
- * Returns HEKLA_OK also when stopped. *generated (may be NULL) gets the number of tokens. */
+ * on the device where it can (penalties, top_k, top_p, min_p, temperature, in this order), else on
+ * the host; a detail notice of the model tells which and why. sampling NULL: the model's. With a
+ * grammar a token is drawn as without one, and again among those allowed only if it is refused;
+ * ends, too, when the text is complete and nothing can follow; HEKLA_UNSUPPORTED if no token of the
+ * vocabulary goes on. mirostat and adaptive_p begin anew with each call. Random numbers are a
+ * function of seed and position alone, so a seed gives the same text everywhere. `token` is called
+ * for each token, in order; it returns false to stop. An end token is reported to the callback, and
+ * then generation stops unless ignore_end. Afterwards the session holds all reported tokens but the
+ * last, which is not evaluated yet (hekla_session_pos tells); hekla_session_sync with the full list
+ * continues. Returns HEKLA_OK also when stopped. *generated (may be NULL) gets the number of
+ * tokens. */
 HEKLA_API hekla_status hekla_session_generate(hekla_session *session,
     const struct hekla_sampling *sampling, int64_t n, bool ignore_end,
     bool (*token)(void *user, hekla_token token), void *user, size_t *generated,

@@ -10,12 +10,13 @@ w_block w_load(w_slot p)
 {
     w_block w;
     w_iq4(p.u4[0], w.q);
-    w.d = half_to_float(p.half_);
+    w.d = w_half(p.half_);
     return w;
 }
 
-float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+#define W_FLOATS
+float w_term(w_block w, float lo, float all, float sum)
 {
     /* At most 32 * 127 * 127 < 2^24. */
-    return mul(w.d, float(lo + hi));
+    return mul(w.d, all);
 }

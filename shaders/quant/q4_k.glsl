@@ -19,9 +19,10 @@ w_block w_load(w_slot p)
     return w;
 }
 
-float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+#define W_FLOATS
+float w_term(w_block w, float lo, float all, float sum)
 {
     /* Integers below 2^24: floats are exact, and faster on some GPUs. */
-    return sub(mul(w.d, mul(w.scale, float(lo + hi))),
-               mul(w.dmin, mul(w.minimum, float(sum_lo + sum_hi))));
+    return sub(mul(w.d, mul(w.scale, all)),
+               mul(w.dmin, mul(w.minimum, sum)));
 }

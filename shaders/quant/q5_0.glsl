@@ -13,7 +13,7 @@ w_block w_load(w_slot p)
     w_block w;
     w_nibbles(p.u4[0], w.q);
     w_bits(p.word[0], 4u, w.q);
-    w.d = half_to_float(p.half_);
+    w.d = w_half(p.half_);
     return w;
 }
 

@@ -13,13 +13,14 @@ w_block w_load(w_slot p)
     w_block w;
     w_nibbles(p.u4[0], w.q);
     w_bits(p.word[0], 4u, w.q);
-    w.d = half_to_float(p.word[1] & 0xffffu);
-    w.m = half_to_float(p.word[1] >> 16);
+    w.d = w_half(p.word[1] & 0xffffu);
+    w.m = w_half(p.word[1] >> 16);
     return w;
 }
 
-float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+#define W_FLOATS
+float w_term(w_block w, float lo, float all, float sum)
 {
     /* At most 32 * 31 * 127 < 2^24. */
-    return add(mul(w.d, float(lo + hi)), mul(w.m, float(sum_lo + sum_hi)));
+    return add(mul(w.d, all), mul(w.m, sum));
 }

@@ -10,11 +10,12 @@ w_block w_load(w_slot p)
     uvec4 a = p.u4[0], b = p.u4[1];
     w.q[0] = a.x; w.q[1] = a.y; w.q[2] = a.z; w.q[3] = a.w;
     w.q[4] = b.x; w.q[5] = b.y; w.q[6] = b.z; w.q[7] = b.w;
-    w.d = half_to_float(p.half_);
+    w.d = w_half(p.half_);
     return w;
 }
 
-float w_term(w_block w, int lo, int hi, int sum_lo, int sum_hi)
+#define W_FLOATS
+float w_term(w_block w, float lo, float all, float sum)
 {
-    return mul(w.d, float(lo + hi));
+    return mul(w.d, all);
 }

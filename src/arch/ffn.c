@@ -44,6 +44,10 @@ static struct matvec_input build_gate_up(
         build_norm(b, l);
         in = arch_input_for(b, s->norm, s->embd_q8, all, 3, 0);
     }
+    if (p->act == GLU_SILU && !l->gate_up.bias.buffer && op_can_swiglu(b->list, &l->gate_up)) {
+        op_swiglu(b->list, ff, &l->gate_up, &in);
+        return arch_input_for(b, ff, ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
+    }
     for (int i = 0; i < 3; i++)
         op_matvec(b->list, s->gate_up, first[i], all[i], &in, all[i]->bias, false, 0);
     uint32_t up_first = l->gate_up.n_shards ? 0 : l->gate.n_shards ? s->up_first : GLU_NO_GATE;

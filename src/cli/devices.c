@@ -1,7 +1,9 @@
 #include "cli/cli.h"
+#include "cli/open.h"
 #include "cli/options.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -137,6 +139,20 @@ int cli_list_devices(struct hekla_device_info **out, size_t *n, struct hekla_err
     return CLI_OK;
 }
 
+/* As the environment has it, where it has a say. */
+static void apply_environment(struct hekla_device_info *devices, size_t n)
+{
+    char id[CLI_DEVICE_ID];
+    const char *named = cli_default_device(id);
+    for (size_t i = 0; named && i < n; i++) {
+        struct hekla_device_info *d = &devices[i];
+        d->chosen = d->usable && strcmp(d->id, named) == 0;
+        if (d->usable && strcmp(d->id, "ref") != 0)
+            snprintf(d->why, sizeof(d->why), "%s: by GGML_VK_VISIBLE_DEVICES",
+                d->chosen ? "chosen" : "not chosen");
+    }
+}
+
 int cli_devices(int argc, char **argv)
 {
     struct devices_options options = {0};
@@ -151,6 +167,7 @@ int cli_devices(int argc, char **argv)
     int code = cli_list_devices(&devices, &n, &err);
     if (code != CLI_OK)
         return code;
+    apply_environment(devices, n);
     for (size_t i = 0; i < n; i++)
         usable |= devices[i].usable && strcmp(devices[i].id, "ref") != 0;
     if (options.json)

@@ -289,6 +289,9 @@ int cli_doctor(int argc, char **argv)
         return cli_fail(CLI_USAGE, "--all and --device cannot be used together");
     if (options.json)
         cli_writef("[");
+    char id[CLI_DEVICE_ID];
+    if (!options.device)
+        options.device = cli_default_device(id);
     int code = options.all ? visit_all(&options) : visit(&options, options.device, true);
     if (options.json)
         cli_writef("\n]\n");

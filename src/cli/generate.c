@@ -60,12 +60,22 @@ static enum cli_stop find_stop(const struct stream *stream)
     return wanted >= 0 && stream->n >= (uint64_t)wanted ? CLI_STOP_LENGTH : CLI_STOP_FULL;
 }
 
+/* The text goes on where the prompt ended, whose own incomplete character was shown as such. */
+static void begin_after(struct stream *stream, hekla_token last)
+{
+    char piece[HEKLA_PIECE_MAX];
+    hekla_text_stream_add(stream->run->model, &stream->text, last, false, piece, sizeof(piece));
+    stream->text.n_pending = 0;
+}
+
 int cli_generate(struct cli_run *run, const hekla_token *tokens, size_t n,
     struct cli_text *collected, enum cli_stop *stop)
 {
     struct hekla_error err = {0};
     struct stream stream = {.run = run, .collected = collected, .began = cli_seconds()};
 
+    if (n > 0)
+        begin_after(&stream, tokens[n - 1]);
     hekla_status status = hekla_session_sync(run->session, tokens, n, NULL, &err);
     if (status == HEKLA_OK && run->options.predict != 0 && cli_interrupt_count() == 0)
         status = hekla_session_generate(run->session, &run->sampling, run->options.predict,

@@ -41,6 +41,15 @@ static void write_token(const char *name, hekla_token id, const hekla_model *mod
     cli_writef("%-16s %" PRId32 " %s\n", name, id, cli_printable(text));
 }
 
+static void write_shape(const struct hekla_model_info *info)
+{
+    cli_writef("%-16s %" PRIu32 " layers, width %" PRIu32 ", feed-forward %" PRIu32 "\n", "shape",
+        info->n_layer, info->n_embd, info->n_ff);
+    cli_writef("%-16s %" PRIu32 " heads of %" PRIu32 ", %" PRIu32 " for keys and values\n",
+        "attention", info->n_head, info->head_dim, info->n_head_kv);
+    cli_writef("%-16s %" PRIu32 " tokens\n", "context", info->n_ctx_train);
+}
+
 static void write_summary(const hekla_model *model)
 {
     struct hekla_model_info info;
@@ -52,11 +61,8 @@ static void write_summary(const hekla_model *model)
     cli_writef("%-16s %s parameters, %s of tensors\n", "size",
         cli_format_count(params, sizeof(params), info.n_params),
         cli_format_bytes(bytes, sizeof(bytes), info.file_bytes));
-    cli_writef("%-16s %" PRIu32 " layers, width %" PRIu32 ", feed-forward %" PRIu32 "\n", "shape",
-        info.n_layer, info.n_embd, info.n_ff);
-    cli_writef("%-16s %" PRIu32 " heads of %" PRIu32 ", %" PRIu32 " for keys and values\n",
-        "attention", info.n_head, info.head_dim, info.n_head_kv);
-    cli_writef("%-16s %" PRIu32 " tokens\n", "context", info.n_ctx_train);
+    if (info.n_layer > 0)
+        write_shape(&info);
     cli_writef("%-16s %" PRIu32 " tokens%s\n", "vocabulary", info.n_vocab,
         info.add_bos ? ", begin-of-text is added" : "");
     write_token("begin of text", info.bos, model);

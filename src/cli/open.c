@@ -10,13 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What other tools of the field made people set: the devices that may be seen, the first one used.
- */
-static const char *default_device(char *id, size_t size)
+const char *cli_default_device(char id[CLI_DEVICE_ID])
 {
     const char *mask = getenv("GGML_VK_VISIBLE_DEVICES");
     size_t n = mask ? strcspn(mask, ",") : 0;
-    if (n == 0 || n >= size)
+    if (n == 0 || n >= CLI_DEVICE_ID)
         return NULL;
     memcpy(id, mask, n);
     id[n] = 0;
@@ -52,11 +50,11 @@ int cli_open_model(hekla_model **out, const char *path, const char *device, doub
     struct hekla_error err = {0};
     struct cli_progress progress;
     const char *caps = getenv("HEKLA_CAPS");
-    char id[64];
+    char id[CLI_DEVICE_ID];
     struct cli_proof proof;
 
     cli_proof_open(&proof);
-    device = device ? device : default_device(id, sizeof(id));
+    device = device ? device : cli_default_device(id);
     cli_progress_begin(&progress, "loading", path);
     hekla_status status = hekla_model_open(out,
         &(struct hekla_model_options){
@@ -87,7 +85,8 @@ int cli_open_model(hekla_model **out, const char *path, const char *device, doub
 int cli_open_vocabulary(hekla_model **out, const char *path)
 {
     struct hekla_error err = {0};
-    hekla_status status = hekla_model_open(
-        out, &(struct hekla_model_options){.path = path, .vocab_only = true}, &err);
+    hekla_status status = hekla_model_open(out,
+        &(struct hekla_model_options){.path = path, .vocab_only = true, .notice = cli_notice},
+        &err);
     return status == HEKLA_OK ? CLI_OK : cli_fail_status(status, &err);
 }

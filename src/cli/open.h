@@ -11,8 +11,13 @@ struct cli_proof {
 };
 void cli_proof_open(struct cli_proof *out); /* which points into itself */
 
-/* path NULL: the built-in model; device NULL: the best. *seconds (may be NULL) gets the time it
- * took. Returns an exit code, after a sentence. */
+enum { CLI_DEVICE_ID = 64 };
+/* What other tools of the field made people set, GGML_VK_VISIBLE_DEVICES: the first device that it
+ * lets them see, in id; NULL: it is not set. */
+const char *cli_default_device(char id[CLI_DEVICE_ID]);
+
+/* path NULL: the built-in model; device NULL: the default, or the best. *seconds (may be NULL) gets
+ * the time it took. Returns an exit code, after a sentence. */
 int cli_open_model(hekla_model **out, const char *path, const char *device, double *seconds);
 /* Header and tokenizer only: needs no device. */
 int cli_open_vocabulary(hekla_model **out, const char *path);

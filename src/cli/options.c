@@ -140,6 +140,9 @@ static void expectation(const struct cli_option *row, char *out, size_t cap)
     case CLI_OPTION_REAL:
         snprintf(out, cap, "a number from %g to %g", row->min, row->max);
         break;
+    case CLI_OPTION_LIST:
+        snprintf(out, cap, "%s, at most %d times", row->value, CLI_LIST_MOST);
+        break;
     case CLI_OPTION_CHOICE:
         used = (size_t)snprintf(out, cap, "one of");
         while ((n = cli_option_next_name(&choices, &name)) > 0 && used < cap)
@@ -164,6 +167,14 @@ static bool set_choice(const struct cli_option *row, const char *text, int *out)
     return false;
 }
 
+static bool add_item(struct cli_list *list, const char *text)
+{
+    if (list->n == CLI_LIST_MOST)
+        return false;
+    list->items[list->n++] = text;
+    return true;
+}
+
 /* Stores a value; false if it is not one, or out of range. */
 static bool set_value(const struct cli_option *row, const char *text, void *values)
 {
@@ -186,6 +197,8 @@ static bool set_value(const struct cli_option *row, const char *text, void *valu
             return false;
         *(double *)member = real;
         return true;
+    case CLI_OPTION_LIST:
+        return add_item(member, text);
     case CLI_OPTION_CHOICE:
         return set_choice(row, text, member);
     default:

@@ -12,39 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t random_seed(void)
-{
-    uint32_t seed = (uint32_t)time(NULL) ^ (uint32_t)getpid() << 16;
-    FILE *file = fopen("/dev/urandom", "rb");
-    if (file) {
-        uint32_t drawn;
-        if (fread(&drawn, sizeof(drawn), 1, file) == 1)
-            seed = drawn;
-        fclose(file);
-    }
-    return seed;
-}
-
-static void set_sampling(struct cli_run *run)
-{
-    const struct cli_run_options *o = &run->options;
-    run->sampling = (struct hekla_sampling){
-        .temperature = (float)o->temp,
-        .top_k = (uint32_t)o->top_k,
-        /* 0 means off to the library, but here, as usual, the likeliest token alone. */
-        .top_p = o->top_p > 0 ? (float)o->top_p : FLT_MIN,
-        .min_p = (float)o->min_p,
-        .repeat_penalty = (float)o->repeat_penalty,
-        .presence_penalty = (float)o->presence_penalty,
-        .frequency_penalty = (float)o->frequency_penalty,
-        .penalty_last_n =
-            o->repeat_last_n < 0 ? hekla_session_n_ctx(run->session) : (uint32_t)o->repeat_last_n,
-        .seed = o->seed < 0 ? random_seed() : (uint64_t)o->seed,
-    };
-    if (o->verbose)
-        cli_note("seed %" PRIu64, run->sampling.seed);
-}
-
 static void describe_model(struct cli_run *run)
 {
     struct hekla_model_info *info = &run->info;
@@ -81,7 +48,9 @@ static int open_run(struct cli_run *run)
         &err);
     if (status != HEKLA_OK)
         return cli_fail_status(status, &err);
-    set_sampling(run);
+    code = cli_sampling_set(run);
+    if (code != CLI_OK)
+        return code;
     run->tokens_hash = CLI_HASH_START;
     code = cli_logits_open(&run->logits, run->info.n_vocab, o->logits_out);
     if (code == CLI_OK && rows_wanted)
@@ -128,6 +97,7 @@ static void close_run(struct cli_run *run)
 {
     hekla_session_close(run->session);
     hekla_model_close(run->model);
+    hekla_grammar_close(run->grammar);
     cli_text_free(&run->text);
     free(run->ids);
 }
@@ -136,10 +106,13 @@ int cli_run(int argc, char **argv)
 {
     struct cli_run run = {0};
 
+    cli_sampling_clear(&run.options);
     enum cli_parse parsed = cli_options_parse(&cli_options_of_run, argc, argv, &run.options);
     if (parsed != CLI_PARSE_OK)
         return parsed == CLI_PARSE_HELP ? CLI_OK : CLI_USAGE;
     int code = cli_check_options(&run.options);
+    if (code == CLI_OK)
+        code = cli_sampling_open_grammar(&run);
     if (code == CLI_OK)
         code = read_prompt(&run);
     if (code == CLI_OK)

@@ -14,8 +14,14 @@ struct cli_run_options {
     const char *prompt, *file, *prompt_ids, *system, *logits_out;
     int64_t predict, ctx_size, batch, ubatch;
     int cache_k, cache_v; /* enum hekla_kv_type */
+    /* Numbers that were not given are NAN or CLI_NOT_GIVEN where the model may know better. */
     double temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
-    int64_t top_k, repeat_last_n, seed;
+    double typical, top_n_sigma, xtc_probability, xtc_threshold, dynatemp_range, dynatemp_exp;
+    double dry_multiplier, dry_base, mirostat_lr, mirostat_ent, adaptive_target, adaptive_decay;
+    int64_t top_k, repeat_last_n, seed, dry_allowed_length, dry_last_n, mirostat;
+    const char *samplers, *sampler_seq;
+    struct cli_list dry_breakers, logit_bias;
+    const char *grammar, *grammar_file, *json_schema, *json_schema_file;
     bool escape, hash, ignore_eos;
     bool conversation, no_conversation, single_turn;
     bool no_display_prompt, verbose, no_perf, profile;
@@ -31,6 +37,8 @@ struct cli_run {
     hekla_session *session;
     struct hekla_model_info info;
     struct hekla_sampling sampling;
+    struct hekla_logit_bias logit_bias[CLI_LIST_MOST];
+    hekla_grammar *grammar;
     struct cli_logits logits;
     uint64_t tokens_hash, n_tokens; /* of everything generated */
     double load_seconds;
@@ -41,6 +49,13 @@ struct cli_run {
 extern const struct cli_options cli_options_of_run;
 /* Flags that contradict each other: a sentence and CLI_USAGE. */
 int cli_check_options(const struct cli_run_options *options);
+#define CLI_NOT_GIVEN INT64_MIN
+/* sampling.c. Before the flags are read: nothing was given. */
+void cli_sampling_clear(struct cli_run_options *options);
+/* The grammar or schema that the flags give, if any. Each returns an exit code after a sentence. */
+int cli_sampling_open_grammar(struct cli_run *run);
+/* run->sampling, from the flags and the model. */
+int cli_sampling_set(struct cli_run *run);
 bool cli_wants_chat(const struct cli_run_options *options);
 
 int cli_complete(struct cli_run *run);

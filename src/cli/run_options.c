@@ -24,6 +24,11 @@
         .type = CLI_OPTION_REAL, .names = flags, .offset = AT(member), .fallback = usual,          \
         .min = least, .max = most, .value = "X", .help = about                                     \
     }
+#define LIST(member, flags, what, about)                                                           \
+    {                                                                                              \
+        .type = CLI_OPTION_LIST, .names = flags, .offset = AT(member), .value = what,              \
+        .help = about                                                                              \
+    }
 #define CHOICE(member, flags, all, usual, about)                                                   \
     {                                                                                              \
         .type = CLI_OPTION_CHOICE, .names = flags, .offset = AT(member), .fallback = usual,        \
@@ -69,22 +74,64 @@ static const struct cli_option rows[] = {
     INTEGER(ctx_size, "-c|--ctx-size", 0, INT32_MAX, "0",
         "context in tokens; 0: what the model was trained for, if it fits"),
     SET(ignore_eos, "--ignore-eos", "go on after end tokens"),
-    HEADING("Sampling"),
-    REAL(temp, "--temp|--temperature", -100, 100, "0.8",
-        "temperature; 0: always the likeliest token"),
-    INTEGER(top_k, "--top-k", 0, INT32_MAX, "40", "keep the N likeliest tokens; 0: off"),
-    REAL(top_p, "--top-p", 0, 1, "0.95", "keep the likeliest tokens that sum up to X; 1: off"),
-    REAL(min_p, "--min-p", 0, 1, "0.05", "drop tokens below X times the likeliest; 0: off"),
-    INTEGER(repeat_last_n, "--repeat-last-n", -1, INT32_MAX, "64",
-        "tokens the penalties look back on; 0: none, -1: the whole context"),
-    REAL(repeat_penalty, "--repeat-penalty", 0, 100, "1.0",
-        "divide the logits of repeated tokens by X; 1: off"),
-    REAL(presence_penalty, "--presence-penalty", -100, 100, "0", "subtract X from tokens seen"),
-    REAL(frequency_penalty, "--frequency-penalty", -100, 100, "0",
-        "subtract X for each time a token was seen"),
+    HEADING("Sampling (without a flag, what the model's file says counts before these defaults)"),
+    TEXT(samplers, "--samplers", "LIST",
+        "samplers in their order, separated by ;: penalties;dry;top_n_sigma;top_k;typ_p;top_p;"
+        "min_p;xtc;temperature by default; adaptive_p, if named, comes last"),
+    TEXT(sampler_seq, "--sampler-seq|--sampling-seq", "LETTERS",
+        "the same in letters: edskypmxt by default, a for adaptive_p"),
     INTEGER(seed, "-s|--seed", -1, UINT32_MAX, "-1",
         "of the random numbers: a seed gives the same text on every device; -1: random, shown by "
         "--verbose"),
+    REAL(temp, "--temp|--temperature", -100, 100, NULL,
+        "temperature; 0: always the likeliest token (0.8)"),
+    INTEGER(top_k, "--top-k", 0, INT32_MAX, NULL, "keep the N likeliest tokens; 0: off (40)"),
+    REAL(top_p, "--top-p", 0, 1, NULL, "keep the likeliest tokens that sum up to X; 1: off (0.95)"),
+    REAL(min_p, "--min-p", 0, 1, NULL, "drop tokens below X times the likeliest; 0: off (0.05)"),
+    REAL(top_n_sigma, "--top-nsigma|--top-n-sigma", -100, 100, "-1",
+        "keep tokens within X standard deviations of the best logit; -1: off"),
+    REAL(xtc_probability, "--xtc-probability", 0, 1, NULL,
+        "how often XTC drops the likeliest tokens; 0: off (0)"),
+    REAL(xtc_threshold, "--xtc-threshold", 0, 1, NULL,
+        "what XTC calls likely; above 0.5: off (0.1)"),
+    REAL(typical, "--typical|--typical-p", 0, 1, "1",
+        "keep the most typical tokens that sum up to X; 1: off"),
+    INTEGER(repeat_last_n, "--repeat-last-n", -1, INT32_MAX, NULL,
+        "tokens the penalties look back on; 0: none, -1: the whole context (64)"),
+    REAL(repeat_penalty, "--repeat-penalty", 0, 100, NULL,
+        "divide the logits of repeated tokens by X; 1: off (1)"),
+    REAL(presence_penalty, "--presence-penalty", -100, 100, "0", "subtract X from tokens seen"),
+    REAL(frequency_penalty, "--frequency-penalty", -100, 100, "0",
+        "subtract X for each time a token was seen"),
+    REAL(dry_multiplier, "--dry-multiplier", 0, 100, "0",
+        "DRY: penalty for going on with a repeated sequence; 0: off"),
+    REAL(dry_base, "--dry-base", 0, 100, "1.75", "DRY: growth of the penalty with each token"),
+    INTEGER(dry_allowed_length, "--dry-allowed-length", 1, INT32_MAX, "2",
+        "DRY: tokens that may be repeated freely"),
+    INTEGER(dry_last_n, "--dry-penalty-last-n", -1, INT32_MAX, "64",
+        "DRY: tokens it looks back on; 0: off, -1: the whole context"),
+    LIST(dry_breakers, "--dry-sequence-breaker", "TEXT",
+        "DRY: where a sequence ends, instead of newline, colon, quote and star; may be given "
+        "several times; none: nowhere"),
+    REAL(adaptive_target, "--adaptive-target", -1, 1, "-1",
+        "adaptive_p: probability that chosen tokens should have; -1: off"),
+    REAL(adaptive_decay, "--adaptive-decay", 0, 0.99, "0.9",
+        "adaptive_p: how slowly it forgets what was chosen"),
+    REAL(dynatemp_range, "--dynatemp-range", 0, 100, "0",
+        "the temperature goes up and down by X with the entropy; 0: off"),
+    REAL(dynatemp_exp, "--dynatemp-exp", 0, 100, "1", "exponent of the dynamic temperature"),
+    INTEGER(mirostat, "--mirostat", 0, 2, NULL,
+        "Mirostat 1 or 2 instead of all samplers but the temperature; 0: off (0)"),
+    REAL(mirostat_lr, "--mirostat-lr", 0, 1, NULL, "Mirostat: learning rate (0.1)"),
+    REAL(mirostat_ent, "--mirostat-ent", 0, 100, NULL, "Mirostat: target entropy in bits (5)"),
+    LIST(logit_bias, "-l|--logit-bias", "TOKEN+BIAS",
+        "change a token's logit: 13+1.5, 13-2, or 13-inf for never; may be given several times"),
+    HEADING("What the text must be"),
+    TEXT(grammar, "--grammar", "GBNF", "a grammar in GBNF notation"),
+    TEXT(grammar_file, "--grammar-file", "FILE", "the same from a file"),
+    TEXT(json_schema, "-j|--json-schema", "SCHEMA",
+        "JSON that satisfies this schema; {} for any JSON"),
+    TEXT(json_schema_file, "-jf|--json-schema-file", "FILE", "the same from a file"),
     HEADING("Evaluation"),
     INTEGER(batch, "-b|--batch-size", 1, 1 << 20, "2048", "most prompt tokens in one batch"),
     INTEGER(ubatch, "-ub|--ubatch-size", 1, 1 << 20, "512",
@@ -144,6 +191,9 @@ int cli_check_options(const struct cli_run_options *o)
     if (talks && o->prompt_ids)
         return cli_fail(CLI_USAGE,
             "--prompt-ids is continued as it is and cannot be a message of a chat (%s)", talk_flag);
+    if (!!o->grammar + !!o->grammar_file + !!o->json_schema + !!o->json_schema_file > 1)
+        return cli_fail(CLI_USAGE, "only one of --grammar, --grammar-file, -j and -jf can say what "
+                                   "the text must be");
     if (o->no_conversation && !has_prompt(o) && isatty(STDIN_FILENO))
         return cli_fail(CLI_USAGE, "-no-cnv needs a prompt: -p, -f or --prompt-ids");
     if (o->cache_k && o->cache_v && o->cache_k != o->cache_v)

@@ -7,6 +7,7 @@
 
 #include "arch/arch.h"
 #include "plan/plan.h"
+#include "sample/sample.h"
 #include "text/tokenizer.h"
 
 #include <pthread.h>
@@ -22,6 +23,8 @@ struct hekla_model {
     void *notice_user;
     struct model m; /* m.dev NULL: vocabulary only; m.weights.layers NULL: lost for good */
     struct hekla_model_info info;
+    struct hekla_sampling sampling; /* its own defaults; owns the text of samplers: */
+    char *samplers;
     /* What it takes to load the weights again. */
     char *file, *caps;
     struct model_progress progress;
@@ -106,6 +109,32 @@ hekla_status session_check_tokens(
 hekla_status session_run(struct hekla_session *s, struct plan *plan, struct hekla_error *err);
 /* Copies logits rows to the host, as part of a list. */
 void session_append_fetch(const struct hekla_session *s, struct op_list *list, uint32_t rows);
+/* The newest logits, from the device to s->readback. */
+hekla_status session_fetch_logits(struct hekla_session *s, struct hekla_error *err);
+
+/* sampling.c: how the tokens of one call to generate are chosen. */
+struct session_sampling {
+    struct sample_chain chain;
+    struct sample_vocab vocab;
+    struct sampler *sampler;         /* NULL: the device alone samples */
+    struct grammar_matcher *matcher; /* NULL: no grammar */
+    bool on_host;
+    uint64_t refused; /* tokens that the grammar did not allow at first */
+};
+hekla_status session_sampling_create(struct session_sampling *out, struct hekla_session *s,
+    const struct hekla_sampling *p, struct hekla_error *err);
+void session_sampling_destroy(struct session_sampling *sampling);
+/* With a grammar: whether it allows the token. */
+bool session_sampling_allows(struct session_sampling *sampling, hekla_token token);
+/* The token for position pos from the logits on the host; SAMPLE_NONE: the text is complete. */
+hekla_status session_sampling_draw(struct session_sampling *sampling, struct hekla_session *s,
+    uint32_t pos, bool refused, hekla_token *token, struct hekla_error *err);
+/* The token becomes part of the text. */
+hekla_status session_sampling_accept(
+    struct session_sampling *sampling, hekla_token token, struct hekla_error *err);
+/* The file's general.sampling.*, checked, into model->sampling. */
+hekla_status engine_read_sampling(
+    struct hekla_model *model, const char *file, struct hekla_error *err);
 
 /* profile.c: a stretch of a phase, for the statistics; and the times of a plan that has just run.
  */

@@ -1,6 +1,8 @@
 /*
  * Generation. The device samples, writes the token where the next step reads it, and advances its
  * own position, so the host only submits recorded steps ahead and reads token ids from a ring.
+ * Chains that the device cannot do are drawn on the host from its logits, one step at a time; so is
+ * a token after one that the grammar refused (sampling.c).
  */
 #include "engine/engine.h"
 
@@ -8,26 +10,16 @@
 #include <string.h>
 
 #define MOST_AHEAD 8u
-#define MOST_LAST_N 32768u /* see hekla_sampling */
 
 struct run {
     struct hekla_session *s;
+    struct session_sampling *sampling;
     uint32_t first; /* position of the first generated token */
     uint32_t limit; /* tokens at most */
     uint32_t submitted, received, ahead;
-    bool stopped; /* by the callback or an end token */
+    bool stopped; /* by the callback, an end token, or a complete text */
     uint64_t tickets[RING_SIZE];
 };
-
-struct hekla_sampling hekla_sampling_default(void)
-{
-    return (struct hekla_sampling){.temperature = 0.8f,
-        .top_k = 40,
-        .top_p = 0.95f,
-        .min_p = 0.05f,
-        .repeat_penalty = 1.0f,
-        .penalty_last_n = 64};
-}
 
 static hekla_status record_plans(struct hekla_session *s, struct hekla_error *err)
 {
@@ -55,13 +47,19 @@ static hekla_status record_plans(struct hekla_session *s, struct hekla_error *er
     return status;
 }
 
-/* The step as the sampler finds it when it chooses the token after the newest evaluated one. */
-static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
+static bool has_step(const struct sample_chain *c, enum sample_step step)
 {
-    bool greedy = !(p->temperature > 0);
+    for (uint32_t i = 0; i < c->n_steps; i++)
+        if (c->steps[i] == step)
+            return true;
+    return false;
+}
+
+/* The step as the sampler finds it when it chooses the token after the newest evaluated one. */
+static void init_step(struct hekla_session *s, const struct sample_chain *c)
+{
+    const struct hekla_sampling *p = &c->p;
     float warm = p->temperature > 1e-6f ? p->temperature : 1e-6f; /* 1 / warm stays finite */
-    float repeat = p->repeat_penalty > 0 ? p->repeat_penalty : 1.0f;
-    bool penalties = repeat != 1.0f || p->presence_penalty != 0 || p->frequency_penalty != 0;
     *(struct step_args *)s->step.host = (struct step_args){
         .n_tokens = 1,
         .pos = s->pos - 1,
@@ -69,17 +67,17 @@ static void init_step(struct hekla_session *s, const struct hekla_sampling *p)
         .chunks_z = 1,
         .seed_lo = (uint32_t)p->seed,
         .seed_hi = (uint32_t)(p->seed >> 32),
-        .inv_temp = greedy ? 0.0f : 1.0f / warm,
-        .top_k = p->top_k,
-        .top_p = p->top_p > 0 && p->top_p < 1 ? p->top_p : 1.0f,
-        .min_p = p->min_p > 0 ? (p->min_p < 1 ? p->min_p : 1.0f) : 0.0f,
-        .repeat = repeat,
-        .repeat_inv = 1.0f / repeat,
+        .inv_temp = c->greedy                         ? 0.0f
+                    : has_step(c, SAMPLE_TEMPERATURE) ? 1.0f / warm
+                                                      : 1.0f,
+        .top_k = has_step(c, SAMPLE_TOP_K) ? p->top_k : 0,
+        .top_p = has_step(c, SAMPLE_TOP_P) ? p->top_p : 1.0f,
+        .min_p = has_step(c, SAMPLE_MIN_P) ? p->min_p : 0.0f,
+        .repeat = p->repeat_penalty,
+        .repeat_inv = 1.0f / p->repeat_penalty,
         .presence = p->presence_penalty,
         .frequency = p->frequency_penalty,
-        .last_n = !penalties                        ? 0
-                  : p->penalty_last_n < MOST_LAST_N ? p->penalty_last_n
-                                                    : MOST_LAST_N,
+        .last_n = has_step(c, SAMPLE_PENALTIES) ? p->penalty_last_n : 0,
     };
 }
 
@@ -105,7 +103,22 @@ static hekla_status submit_ahead(struct run *r, struct hekla_error *err)
     return HEKLA_OK;
 }
 
-/* Waits for the next token; the one before it has then been evaluated. */
+/* The token for position first + i that the grammar did not let the device have. */
+static hekla_status redraw(struct run *r, uint32_t i, hekla_token *token, struct hekla_error *err)
+{
+    struct hekla_session *s = r->s;
+    hekla_status status = HEKLA_OK;
+    if (s->logits == LOGITS_ON_DEVICE || (i > 0 && !s->all_logits))
+        status = session_fetch_logits(s, err);
+    if (status == HEKLA_OK)
+        status = session_sampling_draw(r->sampling, s, r->first + i, true, token, err);
+    if (status == HEKLA_OK && *token != SAMPLE_NONE)
+        ((uint32_t *)s->history.host)[r->first + i] = (uint32_t)*token;
+    return status;
+}
+
+/* Waits for the next token; the one before it has then been evaluated. SAMPLE_NONE: none follows.
+ */
 static hekla_status receive(struct run *r, hekla_token *token, struct hekla_error *err)
 {
     struct hekla_session *s = r->s;
@@ -118,29 +131,52 @@ static hekla_status receive(struct run *r, hekla_token *token, struct hekla_erro
         return hekla_fail(err, HEKLA_DEVICE,
             "%s sampled token %d of %u: its results cannot be used",
             gpu_device_name(s->model->m.dev), *token, s->model->m.params.n_vocab);
-    if (r->first + i < s->n_ctx)
-        s->tokens[r->first + i] = *token;
     if (i > 0) {
         if (s->on_logits && s->all_logits)
             s->on_logits(s->on_logits_user, r->first + i - 1, s->readback.host);
         s->pos = r->first + i;
     }
+    if (!session_sampling_allows(r->sampling, *token))
+        status = redraw(r, i, token, err);
+    if (status != HEKLA_OK || *token == SAMPLE_NONE)
+        return status;
+    if (r->first + i < s->n_ctx)
+        s->tokens[r->first + i] = *token;
     /* The step for position first + i - 1 chose this token; the first one was only chosen. */
     session_profile_add(s, i ? s->decode : s->sample, HEKLA_GENERATION, 1, r->first + i - 1);
     r->received++;
-    return HEKLA_OK;
+    return session_sampling_accept(r->sampling, *token, err);
+}
+
+/* Draws the next token on the host, after evaluating the one before it. */
+static hekla_status receive_on_host(struct run *r, hekla_token *token, struct hekla_error *err)
+{
+    struct hekla_session *s = r->s;
+    hekla_status status = HEKLA_OK;
+    if (r->received > 0)
+        status = session_append(s, s->tokens + s->pos, 1, err);
+    else if (s->logits == LOGITS_ON_DEVICE)
+        status = session_fetch_logits(s, err);
+    if (status == HEKLA_OK)
+        status = session_sampling_draw(r->sampling, s, s->pos, false, token, err);
+    if (status != HEKLA_OK || *token == SAMPLE_NONE)
+        return status;
+    if (s->pos < s->n_ctx)
+        s->tokens[s->pos] = *token;
+    r->submitted = ++r->received;
+    return session_sampling_accept(r->sampling, *token, err);
 }
 
 /* The host looks at what a step left behind before the next one may begin. */
-static bool may_run_ahead(const struct hekla_session *s)
+static bool may_run_ahead(const struct run *r)
 {
-    return !s->all_logits && !s->profile;
+    return !r->s->all_logits && !r->s->profile && !r->sampling->sampler;
 }
 
 /* Short steps are submitted further ahead: the host's share then hides behind them. */
-static uint32_t choose_ahead(const struct hekla_session *s, double seconds_per_token)
+static uint32_t choose_ahead(const struct run *r, double seconds_per_token)
 {
-    if (!may_run_ahead(s))
+    if (!may_run_ahead(r))
         return 1;
     return seconds_per_token < 0.005 ? MOST_AHEAD : seconds_per_token < 0.05 ? 4 : 2;
 }
@@ -157,30 +193,33 @@ static hekla_status run_tokens(struct run *r, const struct consumer *c, struct h
     double start = engine_now();
     while (!r->stopped && r->received < r->limit && status == HEKLA_OK) {
         hekla_token id;
-        status = submit_ahead(r, err);
+        if (!r->sampling->on_host)
+            status = submit_ahead(r, err);
         if (status == HEKLA_OK)
-            status = receive(r, &id, err);
-        if (status != HEKLA_OK)
+            status = r->sampling->on_host ? receive_on_host(r, &id, err) : receive(r, &id, err);
+        if (status != HEKLA_OK || id == SAMPLE_NONE)
             break;
-        r->ahead = choose_ahead(r->s, (engine_now() - start) / r->received);
-        if (r->received == 1 && may_run_ahead(r->s))
+        r->ahead = choose_ahead(r, (engine_now() - start) / r->received);
+        if (r->received == 1 && may_run_ahead(r))
             status = submit_ahead(r, err); /* the device works while the host prints */
+        bool ends = !c->ignore_end || r->sampling->matcher;
         r->stopped = (c->token && !c->token(c->user, id)) ||
-                     (!c->ignore_end && tokenizer_is_end(r->s->model->tokenizer, id));
+                     (ends && tokenizer_is_end(r->s->model->tokenizer, id));
     }
     return status;
 }
 
 /* Generates r->limit tokens at most after what was evaluated. */
-static hekla_status run_from_here(struct run *r, const struct hekla_sampling *sampling,
-    const struct consumer *c, struct hekla_error *err)
+static hekla_status run_from_here(struct run *r, const struct consumer *c, struct hekla_error *err)
 {
     struct hekla_session *s = r->s;
     r->first = s->pos;
-    r->ahead = may_run_ahead(s) ? 2 : 1;
+    r->ahead = may_run_ahead(r) ? 2 : 1;
+    if (r->sampling->on_host)
+        return run_tokens(r, c, err);
     hekla_status status = record_plans(s, err);
     if (status == HEKLA_OK) {
-        init_step(s, sampling);
+        init_step(s, &r->sampling->chain);
         status = run_tokens(r, c, err);
     }
     /* What was submitted ahead is waited for and forgotten. */
@@ -195,19 +234,18 @@ static hekla_status run_from_here(struct run *r, const struct hekla_sampling *sa
 
 /* After a lost device: the tokens that came are evaluated again, all of them, and the next ones
  * follow as they would have: a random number depends on seed and position alone. */
-static hekla_status resume(struct run *r, const struct hekla_sampling *sampling,
-    const struct consumer *c, struct hekla_error *err)
+static hekla_status resume(struct run *r, const struct consumer *c, struct hekla_error *err)
 {
     struct hekla_session *s = r->s;
     hekla_status status = session_recover(s, err);
     uint32_t left = r->limit - r->received;
     if (status != HEKLA_OK || r->stopped || left == 0)
         return status;
-    if (r->received)
+    if (r->first + r->received > s->pos) /* the last one that came */
         status = session_append(s, s->tokens + s->pos, 1, err);
-    struct run rest = {.s = s, .limit = left};
+    struct run rest = {.s = s, .sampling = r->sampling, .limit = left};
     if (status == HEKLA_OK)
-        status = run_from_here(&rest, sampling, c, err);
+        status = run_from_here(&rest, c, err);
     r->received += rest.received;
     return status == HEKLA_OK ? HEKLA_OK : session_recover(s, err);
 }
@@ -221,15 +259,20 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
     hekla_error_clear(err);
     if (s->logits == LOGITS_NONE)
         return hekla_fail(err, HEKLA_ARGUMENT, "nothing has been evaluated to generate from");
-    const struct hekla_sampling defaults = hekla_sampling_default();
     const struct consumer c = {ignore_end, token, user};
     uint32_t room = s->n_ctx - s->pos + 1; /* the last token need not be evaluated */
-    struct run r = {.s = s, .limit = n < 0 || n > room ? room : (uint32_t)n};
+    struct session_sampling how;
+    struct run r = {.s = s, .sampling = &how, .limit = n < 0 || n > room ? room : (uint32_t)n};
+    hekla_status status = session_sampling_create(&how, s, sampling, err);
+    if (status != HEKLA_OK) {
+        session_sampling_destroy(&how);
+        return status;
+    }
     struct session_span span = session_span_begin(s);
-    sampling = sampling ? sampling : &defaults;
-    hekla_status status = run_from_here(&r, sampling, &c, err);
+    status = run_from_here(&r, &c, err);
     if (status != HEKLA_OK)
-        status = resume(&r, sampling, &c, err);
+        status = resume(&r, &c, err);
+    session_sampling_destroy(&how);
     if (generated)
         *generated = r.received;
     session_span_end(s, HEKLA_GENERATION, &span, r.received);

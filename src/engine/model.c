@@ -45,7 +45,11 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
     const char *base = slash ? slash + 1 : file;
     copy_text(info->name, sizeof(info->name), name.data ? name.data : base,
         name.data ? name.n : strlen(base));
-    snprintf(info->architecture, sizeof(info->architecture), "%s", model->arch_name);
+    struct gguf_string architecture;
+    status = gguf_get_string(g, "general.architecture", true, &architecture, err);
+    if (status != HEKLA_OK)
+        return status;
+    copy_text(info->architecture, sizeof(info->architecture), architecture.data, architecture.n);
     snprintf(info->type_name, sizeof(info->type_name), "%s", commonest_type(g));
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         info->n_params += g->tensors[i].n_elements;
@@ -66,24 +70,40 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
     return HEKLA_OK;
 }
 
-static hekla_status open_header(
-    struct hekla_model *model, const char *path, const char *file, struct hekla_error *err)
+/* For its vocabulary alone a file may be of any architecture, or tell nothing about its layers. */
+static hekla_status read_arch(
+    struct hekla_model *model, const char *file, bool vocab_only, struct hekla_error *err)
+{
+    struct hekla_error why = {0};
+    hekla_status status = arch_find(&model->arch, &model->arch_name, model->gguf, file, &why);
+    bool lenient = vocab_only && (status == HEKLA_UNSUPPORTED || model->gguf->n_tensors == 0);
+    if (status == HEKLA_OK)
+        status = arch_read_params(
+            model->arch, model->arch_name, model->gguf, file, &model->m.params, &why);
+    if (status == HEKLA_OK)
+        return HEKLA_OK;
+    if (!lenient)
+        return hekla_fail(err, status, "%s", why.text);
+    model->m.params = (struct model_params){0};
+    return HEKLA_OK;
+}
+
+static hekla_status open_header(struct hekla_model *model, const char *path, const char *file,
+    bool vocab_only, struct hekla_error *err)
 {
     hekla_status status = path ? gguf_open(&model->gguf, path, quant_file_bytes, err)
                                : gguf_open_memory(&model->gguf, hekla_builtin_model,
                                      (uint64_t)(hekla_builtin_model_end - hekla_builtin_model),
                                      file, quant_file_bytes, err);
     if (status == HEKLA_OK)
-        status = arch_find(&model->arch, &model->arch_name, model->gguf, file, err);
-    if (status == HEKLA_OK)
-        status = arch_read_params(
-            model->arch, model->arch_name, model->gguf, file, &model->m.params, err);
+        status = read_arch(model, file, vocab_only, err);
     if (status == HEKLA_OK)
         status = tokenizer_create(&model->tokenizer, model->gguf, err);
     if (status != HEKLA_OK)
         return status;
     model->m.params.n_vocab = tokenizer_vocab_size(model->tokenizer);
-    return read_info(model, file, err);
+    status = read_info(model, file, err);
+    return status == HEKLA_OK ? engine_read_sampling(model, file, err) : status;
 }
 
 hekla_status engine_load(struct hekla_model *model, struct hekla_error *err)
@@ -144,8 +164,12 @@ hekla_status hekla_model_open(
     if (!model)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     pthread_mutex_init(&model->lock, NULL);
-    hekla_status status = open_header(model, path, file, err);
-    if (status == HEKLA_OK && !(options && options->vocab_only))
+    bool vocab_only = options && options->vocab_only;
+    hekla_status status = open_header(model, path, file, vocab_only, err);
+    if (status == HEKLA_OK && options && options->notice && tokenizer_warning(model->tokenizer))
+        options->notice(
+            options->notice_user, HEKLA_NOTICE_WARNING, tokenizer_warning(model->tokenizer));
+    if (status == HEKLA_OK && !vocab_only)
         status =
             open_weights(model, options ? options : &(struct hekla_model_options){0}, file, err);
     if (status != HEKLA_OK) {
@@ -167,6 +191,7 @@ void hekla_model_close(hekla_model *model)
     free(model->verdicts);
     free(model->file);
     free(model->caps);
+    free(model->samplers);
     tokenizer_destroy(model->tokenizer);
     gguf_close(model->gguf);
     free(model);

@@ -317,24 +317,27 @@ hekla_status hekla_session_sync(
     return hekla_session_eval(s, tokens + same, n - same, err);
 }
 
+hekla_status session_fetch_logits(struct hekla_session *s, struct hekla_error *err)
+{
+    hekla_status status = HEKLA_OK;
+    if (!s->fetch) {
+        struct op_list list;
+        session_init_list(s, &list, 1);
+        session_append_fetch(s, &list, 1);
+        status = plan_create(&s->fetch, s->model->m.dev, s->model->pipelines, &list, err);
+    }
+    if (status == HEKLA_OK)
+        status = session_run(s, s->fetch, err);
+    if (status == HEKLA_OK)
+        s->logits = LOGITS_ON_HOST;
+    return status;
+}
+
 const float *hekla_session_logits(hekla_session *s)
 {
-    if (s->logits == LOGITS_ON_DEVICE) {
-        struct hekla_error err = {0};
-        hekla_status status = HEKLA_OK;
-        if (!s->fetch) {
-            struct op_list list;
-            session_init_list(s, &list, 1);
-            session_append_fetch(s, &list, 1);
-            status = plan_create(&s->fetch, s->model->m.dev, s->model->pipelines, &list, &err);
-        }
-        if (status == HEKLA_OK)
-            status = session_run(s, s->fetch, &err);
-        if (status == HEKLA_OK)
-            s->logits = LOGITS_ON_HOST;
-        else
-            session_recover(s, &err); /* leaves them on the host */
-    }
+    struct hekla_error err = {0};
+    if (s->logits == LOGITS_ON_DEVICE && session_fetch_logits(s, &err) != HEKLA_OK)
+        session_recover(s, &err); /* leaves them on the host */
     return s->logits == LOGITS_ON_HOST ? s->readback.host : NULL;
 }
 

@@ -48,6 +48,17 @@ static int find_named(const struct hekla_device_info *list, uint32_t n, const ch
     return -1;
 }
 
+/* A render node that this user may not open: the driver then sees no GPU, and says nothing. */
+static bool find_closed_node(char *out, size_t size)
+{
+    for (int i = 128; i < 136; i++) {
+        snprintf(out, size, "/dev/dri/renderD%d", i);
+        if (access(out, F_OK) == 0 && access(out, R_OK | W_OK) != 0)
+            return true;
+    }
+    return false;
+}
+
 hekla_status gpu_choose(
     VkInstance instance, const char *which, VkPhysicalDevice *out, struct hekla_error *err)
 {
@@ -70,6 +81,12 @@ hekla_status gpu_choose(
     if (found < 0 && n)
         return hekla_fail(
             err, HEKLA_NO_DEVICE, "no usable device: %s: %s", list[0].name, list[0].why);
+    char node[32];
+    if (found < 0 && find_closed_node(node, sizeof(node)))
+        return hekla_fail(err, HEKLA_NO_DEVICE,
+            "Vulkan shows no device: you may not open %s (join the group \"render\" and log in "
+            "again), or use the slow CPU reference with --device ref",
+            node);
     if (found < 0)
         return hekla_fail(err, HEKLA_NO_DEVICE,
             "Vulkan is installed but shows no device: install your GPU's driver (Debian and "
@@ -80,17 +97,6 @@ hekla_status gpu_choose(
             list[found].name, list[found].why);
     *out = devices[found];
     return HEKLA_OK;
-}
-
-/* A render node that this user may not open: the driver then sees no GPU, and says nothing. */
-static bool find_closed_node(char *out, size_t size)
-{
-    for (int i = 128; i < 136; i++) {
-        snprintf(out, size, "/dev/dri/renderD%d", i);
-        if (access(out, F_OK) == 0 && access(out, R_OK | W_OK) != 0)
-            return true;
-    }
-    return false;
 }
 
 static void explain_choice(struct hekla_device_info *list, uint32_t n, int best)

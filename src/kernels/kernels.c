@@ -18,10 +18,12 @@
 #define KERNEL_NEED_0 true
 #define KERNEL_NEED_NEED_INT_DOT (caps->int_dot != 0)
 #define KERNEL_NEED_NEED_SUBGROUP (caps->subgroup != 0)
+#define KERNEL_NEED_NEED_LANES (caps->subgroup != 0)
 #define KERNEL_NEED_NEED_COOPMAT (caps->coopmat != 0)
 #define KERNEL_FASTER_0 true
 #define KERNEL_FASTER_NEED_INT_DOT (caps->int_dot == 2)
 #define KERNEL_FASTER_NEED_SUBGROUP true
+#define KERNEL_FASTER_NEED_LANES (caps->row_threads != 0)
 #define KERNEL_FASTER_NEED_COOPMAT true
 #include "kernels/kernels.def"
 #undef KERNEL
@@ -29,6 +31,7 @@
 #define SUBGROUP_0 false
 #define SUBGROUP_NEED_INT_DOT false
 #define SUBGROUP_NEED_SUBGROUP true
+#define SUBGROUP_NEED_LANES true
 #define SUBGROUP_NEED_COOPMAT true
 const struct kernel_row kernel_rows[K_COUNT] = {
 #define KERNEL(name, axis, need, n, base)                                                          \

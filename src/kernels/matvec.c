@@ -1,6 +1,6 @@
 /* Matrix times one or several vectors. The variants and shapes give the same bits, so the choice is
  * about speed alone. */
-#include "kernels/op.h"
+#include "kernels/matmul.h"
 
 #include <assert.h>
 
@@ -46,11 +46,20 @@ static uint32_t shared_bytes(const struct matrix *w, bool norm, uint32_t size_y)
     return size_y * 16 * 33 * 4 + (norm ? norm_slots(w) * 40 : 0) + 96 * 4;
 }
 
+/* Tokens of a workgroup. Four rows of unpacked weights are all that the registers of small GPUs hold
+ * beside one token's activations. */
+static uint32_t most_columns(const struct gpu_caps *caps, int quant)
+{
+    if (caps->row_threads)
+        return 8;
+    return quant_types[quant].class == QUANT_CLASS_FLOAT ? 2 : 1;
+}
+
 static void choose_shape(const struct op_list *list, struct op *op, const struct call *c)
 {
     const struct gpu_caps *caps = list->caps;
     uint32_t n_cols = c->n_cols ? c->n_cols : list->n_tokens;
-    uint32_t most = caps->row_threads ? 8 : 4; /* GPUs: shared memory is scarce */
+    uint32_t most = most_columns(caps, op->quant);
     op->spec[SPEC_COLS] = n_cols >= most ? most : n_cols >= 4 ? 4 : n_cols >= 2 ? 2 : 1;
     op->spec[SPEC_NORM] = c->norm ? norm_slots(c->w) : 0;
     op->spec[SPEC_OUT] = c->out;
@@ -84,11 +93,13 @@ static void append_shard(
     const struct matrix *w = c->w;
     struct op *op = op_append(list, choose_variant(list, (int)w->quant), (int)w->quant);
     struct gpu_view bias = c->bias;
-    /* What is not written is not bound: several of these may run side by side. */
+    /* What is not written is not bound, as several of these may run side by side. Validation layers
+     * take every binding for written: there they find another output of the op. */
     uint32_t k_first = c->shape.n_head * c->shape.head_dim, end = c->y_first + w->n_rows;
     uint32_t v_first = k_first + c->shape.n_head_kv * c->shape.head_dim;
     bool has_q = !c->kv || c->y_first < k_first;
     bool has_k = c->kv && c->y_first < v_first && end > k_first, has_v = c->kv && end > v_first;
+    struct gpu_view written = has_q ? c->y : has_k ? c->kv->k : c->kv->v;
     choose_shape(list, op, c);
     op->groups[0] = choose_groups(list, op, c, shard->n_rows);
     op->groups[1] =
@@ -99,12 +110,12 @@ static void append_shard(
     }
     op_bind(op, 0, shard->view, true, false);
     op_bind(op, 1, c->x, true, false);
-    op_bind(op, 2, has_q ? c->y : list->step, !has_q || c->flags & MATVEC_ADD, has_q);
+    op_bind(op, 2, has_q ? c->y : written, c->flags & MATVEC_ADD, true);
     op_bind(op, 3, bias.buffer ? bias : list->step, true, false);
     op_bind(op, 4, list->step, true, false);
     op_bind(op, 5, c->norm ? c->norm->g : list->step, true, false);
-    op_bind(op, 6, has_k ? c->kv->k : list->step, !has_k, has_k);
-    op_bind(op, 7, has_v ? c->kv->v : list->step, !has_v, has_v);
+    op_bind(op, 6, has_k ? c->kv->k : written, false, true);
+    op_bind(op, 7, has_v ? c->kv->v : written, false, true);
     op_bind(op, 8, c->kv ? c->rope : list->step, true, false);
     op_set_args(op,
         &(struct matvec_args){
@@ -144,15 +155,29 @@ void op_matvec(struct op_list *list, struct rows y, uint32_t y_first, const stru
     if (!w->n_shards)
         return;
     assert(w->layout.n_blocks == (is_int ? x->q8.layout.n_blocks : (x->f32.n + 31) / 32));
+    struct matmul_call many = {
+        .w = w,
+        .x = is_int ? x->q8.view : x->f32.view,
+        .x_stride = is_int ? x->q8.stride_u4 : x->f32.stride / 4,
+        .y = y,
+        .y_first = y_first,
+        .n_cols = n_cols,
+        .flags = (bias.buffer ? MATVEC_BIAS : 0) | (add ? MATVEC_ADD : 0),
+        .bias = bias,
+    };
+    if (matmul_wanted(list, (int)w->quant, n_cols ? n_cols : list->n_tokens)) {
+        matmul_append(list, &many);
+        return;
+    }
     append_all(list, &(struct call){
                          .w = w,
-                         .x = is_int ? x->q8.view : x->f32.view,
-                         .x_stride = is_int ? x->q8.stride_u4 : x->f32.stride / 4,
+                         .x = many.x,
+                         .x_stride = many.x_stride,
                          .y = y.view,
                          .y_stride = y.stride,
                          .y_first = y_first,
                          .n_cols = n_cols,
-                         .flags = (bias.buffer ? MATVEC_BIAS : 0) | (add ? MATVEC_ADD : 0),
+                         .flags = many.flags,
                          .bias = bias,
                      });
 }

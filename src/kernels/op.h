@@ -33,8 +33,9 @@ struct op_list {
     const struct kernel_verdicts *verdicts; /* NULL: every kernel may be used */
     struct gpu_view step;                   /* struct step_args */
     struct gpu_view history;                /* [n_ctx + 1] token ids */
-    uint32_t n_tokens;                      /* most tokens of a step: sizes the grids */
-    uint32_t layer;                         /* that ops appended now belong to */
+    enum kernel variant; /* for tests: taken where it is one of several; 0: the best is */
+    uint32_t n_tokens;   /* most tokens of a step: sizes the grids */
+    uint32_t layer;      /* that ops appended now belong to */
     enum op_timing timing;
     struct op *ops;
     uint32_t n, capacity;
@@ -127,6 +128,10 @@ void op_norm_qkv(struct op_list *list, struct rows q, const struct kv_cache *kv,
 /* w: quads of gate and up rows by turns. y = silu(gate) * up. */
 void op_norm_swiglu(
     struct op_list *list, struct rows_q8 y, const struct matrix *w, const struct norm_input *in);
+/* The same for many tokens, x normed, y as f32. */
+bool op_can_swiglu(const struct op_list *list, const struct matrix *w);
+void op_swiglu(
+    struct op_list *list, struct rows y, const struct matrix *w, const struct matvec_input *x);
 /* qkv: [Q | K | V] a token; K begins at k_first, V at v_first. */
 void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_t v_first,
     const struct kv_cache *kv, struct gpu_view rope, struct head_shape shape);

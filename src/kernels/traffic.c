@@ -44,6 +44,20 @@ static struct op_traffic traffic_matvec(const struct op *op, struct step s)
     return t;
 }
 
+static struct op_traffic traffic_matmul(const struct op *op, struct step s)
+{
+    const struct matmul_args *a = (const void *)op->args;
+    uint64_t cols = a->n_cols ? a->n_cols : s.n, y = cols * a->n_rows * 4;
+    struct op_traffic t = {
+        .read = op->views[0].size + cols * a->x_stride * 16,
+        .written = op->spec[SPEC_OUT] == OUT_SWIGLU ? y / 2 : y,
+        .operations = 2 * cols * a->n_rows * a->n_blocks * 32,
+    };
+    t.read += a->flags & MATVEC_ADD ? y : 0;
+    t.read += a->flags & MATVEC_BIAS ? a->n_rows * 4ull : 0;
+    return t;
+}
+
 static uint64_t kv_bytes(const struct op *op)
 {
     return op->spec[SPEC_KV_F16] ? 2 : 4;

@@ -13,7 +13,7 @@ void quant_iq4_nl_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_
     const uint8_t *block = row + (size_t)b * 18;
     for (int w = 0; w < 4; w++)
         out->u4[0][w] = quant_read32(block + 2 + 4 * w);
-    out->half = quant_read16(block);
+    out->half = quant_finite_half(block);
 }
 
 void quant_iq4_nl_load(const struct quant_slot *slot, struct quant_block *out)

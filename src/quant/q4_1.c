@@ -11,7 +11,7 @@ void quant_q4_1_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     const uint8_t *block = row + (size_t)b * 20;
     for (int w = 0; w < 4; w++)
         out->u4[0][w] = quant_read32(block + 4 + 4 * w);
-    out->word[0] = quant_read32(block);
+    out->word[0] = quant_finite_half(block) | quant_finite_half(block + 2) << 16;
 }
 
 void quant_q4_1_load(const struct quant_slot *slot, struct quant_block *out)

@@ -18,7 +18,7 @@ void quant_q5_0_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     out->word[0] = quant_pack_bits(bit, 0);
     for (int w = 0; w < 4; w++)
         out->u4[0][w] = quant_read32(block + 6 + 4 * w);
-    out->half = quant_read16(block);
+    out->half = quant_finite_half(block);
 }
 
 void quant_q5_0_load(const struct quant_slot *slot, struct quant_block *out)

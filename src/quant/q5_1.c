@@ -18,7 +18,7 @@ void quant_q5_1_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
     for (int w = 0; w < 4; w++)
         out->u4[0][w] = quant_read32(block + 8 + 4 * w);
     out->word[0] = quant_pack_bits(bit, 0);
-    out->word[1] = quant_read32(block);
+    out->word[1] = quant_finite_half(block) | quant_finite_half(block + 2) << 16;
 }
 
 void quant_q5_1_load(const struct quant_slot *slot, struct quant_block *out)

@@ -3,12 +3,15 @@
  * half d; w = d * scale * (q - 32), a scale for each 16. Of each 128 weights, 64 bytes hold the low
  * nibbles (0..63 low, 64..127 high) and 32 bytes the bit pairs (weight i in byte i % 32).
  *
- * Stored with the upper bit of q inverted: as the upper bits of a byte, that is 4 (q - 32).
+ * Stored as s = q - 32 in 6 bits, of which a byte takes 4 s. Six words hold values 0..23 that way,
+ * four a word; values 24..31 lie in the lower bits of their bytes, two bits in each of three words.
  */
 #include "quant/quant.h"
 
 #include "base/exact.h"
 #include "quant/fit.h"
+
+#include <string.h>
 
 void quant_q6_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_slot *out)
 {
@@ -22,18 +25,27 @@ void quant_q6_k_slot(const uint8_t *row, uint32_t b, uint32_t n, struct quant_sl
         value[i] |= (uint8_t)((high[i] >> 2 * j & 3) << 4);
         value[i] ^= 32;
     }
-    quant_pack_nibbles(value, out->u4[0]);
-    quant_pack_pairs(value, 4, out->word);
+    for (uint32_t w = 0; w < 6; w++) {
+        uint32_t *to = w < 4 ? &out->u4[0][w] : &out->word[w - 4], last = 24 + w / 3 * 4;
+        *to = 0;
+        for (uint32_t k = 0; k < 4; k++)
+            *to |= (uint32_t)(value[4 * w + k] << 2 | (value[last + k] >> (4 - w % 3 * 2) & 3))
+                   << 8 * k;
+    }
     out->half = quant_read16(block + 192 + b % 8 * 2);
     out->super[0] = exact_bits(exact_from_bits(quant_read_half(block + 208)) * 0.25f);
 }
 
 void quant_q6_k_load(const struct quant_slot *slot, struct quant_block *out)
 {
-    quant_unpack_nibbles(slot->u4[0], out->q);
-    quant_unpack_pairs(slot->word, 4, out->q);
-    for (int i = 0; i < 32; i++)
-        out->q[i] = (int8_t)(out->q[i] << 2);
+    uint8_t *q = (uint8_t *)out->q;
+    memset(q + 24, 0, 8);
+    for (uint32_t w = 0; w < 6; w++)
+        for (uint32_t k = 0; k < 4; k++) {
+            uint32_t byte = (w < 4 ? slot->u4[0][w] : slot->word[w - 4]) >> 8 * k & 255;
+            q[4 * w + k] = byte & 0xfc;
+            q[24 + w / 3 * 4 + k] |= (uint8_t)((byte & 3) << (6 - w % 3 * 2));
+        }
     out->scale[0] = (int8_t)(slot->half & 255);
     out->scale[1] = (int8_t)(slot->half >> 8);
     out->d = exact_from_bits(slot->super[0]);

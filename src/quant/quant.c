@@ -157,6 +157,12 @@ float quant_element(const struct quant_type *type, const struct quant_layout *la
     return i < 16 ? type->term(&b, b.q[i], 0, 1, 0) : type->term(&b, 0, b.q[i], 0, 1);
 }
 
+uint32_t quant_finite_half(const uint8_t *p)
+{
+    uint32_t h = quant_read16(p);
+    return (h & 0x7c00) == 0x7c00 ? (h & 0x8000) | 0x7bff : h;
+}
+
 uint32_t quant_read_half(const uint8_t *p)
 {
     return exact_bits(exact_half_to_float(quant_read16(p)));

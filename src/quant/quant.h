@@ -129,6 +129,8 @@ static inline uint32_t quant_read32(const uint8_t *p)
 {
     return quant_read16(p) | quant_read16(p + 2) << 16;
 }
+/* A half; infinities and NaN become +-65504. */
+uint32_t quant_finite_half(const uint8_t *p);
 /* A half as the bits of an f32. */
 uint32_t quant_read_half(const uint8_t *p);
 /* A half's magnitude in 16 bits without a special case: 6 bits of exponent, 10 of fraction. *sign:

@@ -8,7 +8,7 @@
 void ref_norm_row(const struct rmsnorm_args *a, const float *x, const float *g, float *y);
 /* 32 floats -> the slot's share of a row of `slots` 8-bit blocks. */
 void ref_quantize_block(const float *x, uint32_t slots, uint32_t slot, uint32_t *row);
-/* A row of weights in op->quant times a token's row. */
+/* Row of w times x, a token's row, both as op->quant asks. */
 float ref_dot(const struct op *op, const struct quant_layout *l, const uint32_t *w, uint32_t row,
     const void *x);
 float ref_silu_mul_one(float gate, float up);

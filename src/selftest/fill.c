@@ -93,27 +93,35 @@ static void fill_bytes(struct test *t, uint8_t *out, uint32_t n)
         out[i] = (uint8_t)(test_random(t) >> 13);
 }
 
-static bool usual_scale(float d)
+enum scales { SCALES_ANY, SCALES_USUAL, SCALES_TINY };
+
+/* TINY: where a half is denormal. */
+static bool is_wanted(enum scales scales, float d)
 {
     float a = d < 0 ? -d : d;
-    return a == 0.0f || (a > 0x1p-14f && a < 0x1p-2f);
+    if (scales == SCALES_TINY)
+        return a < 0x1p-14f;
+    return scales == SCALES_ANY || a == 0.0f || (a > 0x1p-14f && a < 0x1p-2f);
 }
 
 /* Any bits are a valid block. Where scales differ by 2^30 most of a sum is lost in rounding, and
- * errors with it; so three rows of four get scales like those of models. */
-static void fill_int_blocks(
-    struct test *t, const struct quant_type *type, uint8_t *out, uint32_t n_blocks, bool any)
+ * errors with it; so most rows get scales of a kind. */
+static void fill_int_blocks(struct test *t, const struct quant_type *type, uint8_t *out,
+    uint32_t n_blocks, enum scales scales)
 {
+    enum { MOST_TRIES = 500 }; /* not every format has tiny ones */
     for (uint32_t b = 0; b < n_blocks; b++) {
         uint8_t *block = out + (size_t)b * type->block_bytes;
         struct quant_slot slot = {0}; /* eighth: the first of its super block */
         struct quant_block values;
+        uint32_t tries = 0;
         do {
             memset(&values, 0, sizeof(values));
             fill_bytes(t, block, type->block_bytes);
             type->slot(block, 0, 32, &slot);
             type->load(&slot, &values);
-        } while (!any && !(usual_scale(values.d) && usual_scale(values.dmin)));
+        } while (++tries < MOST_TRIES &&
+                 !(is_wanted(scales, values.d) && is_wanted(scales, values.dmin)));
     }
 }
 
@@ -135,7 +143,10 @@ void tester_fill_blocks(
 {
     uint32_t kind = test_random(t) % 4;
     if (type->class == QUANT_CLASS_INT)
-        fill_int_blocks(t, type, out, n_blocks, kind == 0);
+        fill_int_blocks(t, type, out, n_blocks,
+            kind == 0   ? SCALES_ANY
+            : kind == 1 ? SCALES_TINY
+                        : SCALES_USUAL);
     else
         fill_float(t, type, out, n_blocks, kind);
 }

@@ -1,75 +1,31 @@
 /*
- * Byte-level byte-pair encoding ("gpt2"). All work is on bytes and token ids: the file's spelling,
- * in which each byte is a printable character, is undone when the vocabulary is read.
+ * Byte-pair encoding by a list of merges ("gpt2", "gemma4"). All work is on bytes and token ids:
+ * the file's spelling, in which each byte is a printable character or a space is U+2581, is undone
+ * when the vocabulary is read.
  */
 #include "text/internal.h"
 
 #include "base/hash.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_MERGES = 1 << 26 };
 
-#define NO_RANK UINT32_MAX
-
 struct merge {
     uint32_t left, right; /* token ids */
-    uint32_t rank;        /* NO_RANK: free slot */
-    uint32_t token;       /* what they become */
+    struct joined joined; /* NO_RANK: free slot */
 };
 
 struct bpe {
-    const struct vocab *vocab;
+    struct merge_rules rules; /* first: join gets its address */
     const struct pretokenizer *pre;
     struct splitter *splitter;
-    hekla_token byte_token[256];
+    token_spelling_fn spelling;
     struct merge *merges; /* hash table */
     uint32_t merge_mask;
 };
-
-/* ---- spelling ---------------------------------------------------------------------------------
- */
-
-/* The byte that a character stands for, -1 if none: printable Latin-1 stands for itself, the other
- * 68 bytes are U+0100.. in order. */
-static int byte_of(uint32_t code)
-{
-    static const struct {
-        uint16_t first, last, byte;
-    } ranges[] = {
-        {0x21, 0x7e, 0x21},
-        {0xa1, 0xac, 0xa1},
-        {0xae, 0xff, 0xae}, /* themselves */
-        {0x100, 0x120, 0x00},
-        {0x121, 0x142, 0x7f},
-        {0x143, 0x143, 0xad},
-    };
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-        if (code >= ranges[i].first && code <= ranges[i].last)
-            return (int)(code - ranges[i].first + ranges[i].byte);
-    return -1;
-}
-
-size_t bpe_spelling(const char *text, size_t n, char *out, bool *exact)
-{
-    size_t n_out = 0;
-    *exact = true;
-    for (size_t i = 0; i < n;) {
-        uint32_t code = 0;
-        int length = utf8_decode(text + i, n - i, &code);
-        int byte = byte_of(code);
-        if (byte >= 0) {
-            out[n_out++] = (char)byte;
-        } else {
-            *exact = false;
-            memcpy(out + n_out, text + i, (size_t)length);
-            n_out += (size_t)length;
-        }
-        i += (size_t)length;
-    }
-    return n_out;
-}
 
 /* ---- merges -----------------------------------------------------------------------------------
  */
@@ -79,7 +35,7 @@ static struct merge *merge_slot(const struct bpe *b, uint32_t left, uint32_t rig
     uint32_t slot = (uint32_t)hash_u64((uint64_t)left << 32 | right) & b->merge_mask;
     for (;; slot = (slot + 1) & b->merge_mask) {
         struct merge *m = &b->merges[slot];
-        if (m->rank == NO_RANK || (m->left == left && m->right == right))
+        if (m->joined.rank == NO_RANK || (m->left == left && m->right == right))
             return m;
     }
 }
@@ -89,6 +45,15 @@ static hekla_status fail_merge(const struct gguf *g, uint32_t rank, struct gguf_
 {
     return hekla_fail(err, HEKLA_FORMAT, "%s: merge %u (\"%s\") %s", gguf_name(g), rank,
         utf8_label(text.data, (size_t)text.n).text, why);
+}
+
+/* The token that a merge names; NO_TOKEN with *special if plain text may not become it. */
+static hekla_token find_part(const struct bpe *b, const char *bytes, size_t n, bool *special)
+{
+    hekla_token token = vocab_find(b->rules.vocab, bytes, n);
+    if (token == NO_TOKEN && vocab_find_special(b->rules.vocab, bytes, n) != NO_TOKEN)
+        *special = true;
+    return token;
 }
 
 static hekla_status read_merge(struct bpe *b, const struct gguf *g, uint32_t rank,
@@ -101,23 +66,21 @@ static hekla_status read_merge(struct bpe *b, const struct gguf *g, uint32_t ran
         return fail_merge(g, rank, text, "is not two tokens with a space between them", err);
     if (n > sizeof(bytes) || utf8_check(text.data, n) < n)
         return fail_merge(g, rank, text, "is too long or not valid UTF-8", err);
-    bool exact_left, exact_right;
-    size_t left_bytes = bpe_spelling(text.data, n_left, bytes, &exact_left);
-    size_t right_bytes = bpe_spelling(space + 1, n - n_left - 1, bytes + left_bytes, &exact_right);
-    hekla_token left = vocab_find(b->vocab, bytes, left_bytes);
-    hekla_token right = vocab_find(b->vocab, bytes + left_bytes, right_bytes);
-    hekla_token token = vocab_find(b->vocab, bytes, left_bytes + right_bytes);
+    bool exact_left, exact_right, special = false;
+    size_t left_bytes = b->spelling(text.data, n_left, bytes, &exact_left);
+    size_t right_bytes = b->spelling(space + 1, n - n_left - 1, bytes + left_bytes, &exact_right);
+    hekla_token left = find_part(b, bytes, left_bytes, &special);
+    hekla_token right = find_part(b, bytes + left_bytes, right_bytes, &special);
+    hekla_token token = find_part(b, bytes, left_bytes + right_bytes, &special);
+    if (special)
+        return HEKLA_OK; /* never done */
     if (!exact_left || !exact_right || left == NO_TOKEN || right == NO_TOKEN)
         return fail_merge(g, rank, text, "joins what is not in the vocabulary", err);
-    if (token == NO_TOKEN) {
-        /* Plain text must not become a control token. */
-        if (vocab_find_special(b->vocab, bytes, left_bytes + right_bytes) != NO_TOKEN)
-            return HEKLA_OK;
+    if (token == NO_TOKEN)
         return fail_merge(g, rank, text, "makes a token that is not in the vocabulary", err);
-    }
     struct merge *m = merge_slot(b, (uint32_t)left, (uint32_t)right);
-    if (m->rank == NO_RANK)
-        *m = (struct merge){(uint32_t)left, (uint32_t)right, rank, (uint32_t)token};
+    if (m->joined.rank == NO_RANK)
+        *m = (struct merge){(uint32_t)left, (uint32_t)right, {rank, (uint32_t)token}};
     return HEKLA_OK;
 }
 
@@ -145,36 +108,49 @@ static hekla_status read_merges(struct bpe *b, const struct gguf *g, struct hekl
     return status;
 }
 
+static struct joined join(
+    const struct merge_rules *r, uint32_t left, uint32_t right, const char *text, size_t n)
+{
+    (void)text;
+    (void)n;
+    return merge_slot((const struct bpe *)r, left, right)->joined;
+}
+
 /* ---- creation ---------------------------------------------------------------------------------
  */
 
-static hekla_status find_pretokenizer(struct bpe *b, const struct gguf *g, struct hekla_error *err)
+static hekla_status find_pretokenizer(
+    struct bpe *b, struct tokenizer *t, const struct gguf *g, struct hekla_error *err)
 {
-    char names[200];
     struct gguf_string pre;
     hekla_status status = gguf_get_string(g, "tokenizer.ggml.pre", false, &pre, err);
     if (status)
         return status;
-    pretokenizer_names(names, sizeof(names));
-    if (!pre.data)
-        return hekla_fail(err, HEKLA_UNSUPPORTED,
-            "%s: key tokenizer.ggml.pre is missing, so how to cut text into words is unknown "
-            "(expected one of %s)",
-            gguf_name(g), names);
-    b->pre = pretokenizer_find(pre);
-    if (!b->pre)
-        return hekla_fail(err, HEKLA_UNSUPPORTED,
-            "%s: pre-tokenizer \"%s\" (tokenizer.ggml.pre) is not supported, expected one of %s",
-            gguf_name(g), utf8_label(pre.data, (size_t)pre.n).text, names);
+    b->pre = pre.data && pre.n ? pretokenizer_find(pre) : NULL;
+    if (b->pre)
+        return HEKLA_OK;
+    b->pre = pretokenizer_default();
+    if (pre.data && pre.n)
+        snprintf(t->warning, sizeof(t->warning),
+            "the file's pre-tokenizer \"%s\" (tokenizer.ggml.pre) is not known; the default cuts "
+            "text into words, and the model may answer worse than it could",
+            utf8_label(pre.data, (size_t)pre.n).text);
+    else
+        snprintf(t->warning, sizeof(t->warning),
+            "the file does not name its pre-tokenizer (tokenizer.ggml.pre); the default cuts text "
+            "into words, and the model may answer worse than it could");
     return HEKLA_OK;
 }
 
-static hekla_status find_byte_tokens(struct bpe *b, const struct gguf *g, struct hekla_error *err)
+/* Some vocabularies lack bytes that text seldom has: these are left out of it, as the models' own
+ * tokenizers do. */
+static hekla_status find_byte_tokens(
+    const struct bpe *b, struct vocab *v, const struct gguf *g, struct hekla_error *err)
 {
-    for (int i = 0; i < 256; i++) {
+    for (int i = 0; i < 256 && b->rules.by_bytes; i++) {
         char byte = (char)i;
-        b->byte_token[i] = vocab_find(b->vocab, &byte, 1);
-        if (b->byte_token[i] == NO_TOKEN)
+        v->byte_token[i] = vocab_find(v, &byte, 1);
+        if (v->byte_token[i] == NO_TOKEN && ((i >= ' ' && i < 0x7f) || i == '\n'))
             return hekla_fail(err, HEKLA_FORMAT,
                 "%s: the vocabulary has no token for byte 0x%02x, so not all text could be encoded",
                 gguf_name(g), i);
@@ -182,162 +158,95 @@ static hekla_status find_byte_tokens(struct bpe *b, const struct gguf *g, struct
     return HEKLA_OK;
 }
 
-hekla_status bpe_create(struct bpe **out, const struct gguf *g, const struct vocab *v,
-    bool *add_bos, struct hekla_error *err)
+static hekla_status create_rules(
+    struct bpe *b, struct tokenizer *t, const struct gguf *g, struct hekla_error *err)
+{
+    bool characters = b->pre->flags & PRE_CHARACTERS;
+    b->rules = (struct merge_rules){.vocab = &t->vocab, .by_bytes = !characters, .join = join};
+    b->spelling = characters ? spelling_of_spaces : spelling_of_bytes;
+    hekla_status status = vocab_read(
+        &t->vocab, g, &(struct vocab_rules){.spelling = b->spelling, .hex_bytes = characters}, err);
+    if (!status)
+        status = find_byte_tokens(b, &t->vocab, g, err);
+    if (!status)
+        status = read_merges(b, g, err);
+    if (!status && !(b->splitter = splitter_create(b->pre->patterns, err)))
+        status = HEKLA_MEMORY;
+    if (!status && characters && merge_find_meetings(&b->rules))
+        status = hekla_fail(err, HEKLA_MEMORY, "%s: no memory for its tokenizer", gguf_name(g));
+    return status;
+}
+
+static hekla_status create(struct tokenizer *t, const struct gguf *g, struct hekla_error *err)
 {
     struct bpe *b = calloc(1, sizeof(*b));
     if (!b)
         return hekla_fail(err, HEKLA_MEMORY, "%s: no memory for its tokenizer", gguf_name(g));
-    b->vocab = v;
-    hekla_status status = find_pretokenizer(b, g, err);
+    t->state = b;
+    hekla_status status = HEKLA_OK;
+    if (t->encoder == &encoder_gemma4)
+        b->pre = pretokenizer_find((struct gguf_string){"gemma4", 6});
+    else
+        status = find_pretokenizer(b, t, g, err);
     if (!status)
-        status = find_byte_tokens(b, g, err);
+        status = create_rules(b, t, g, err);
     if (!status)
-        status = read_merges(b, g, err);
-    if (!status && !(b->splitter = splitter_create(b->pre->pattern, err)))
-        status = HEKLA_MEMORY;
-    if (status) {
-        bpe_destroy(b);
-        return status;
-    }
-    *add_bos = b->pre->add_bos;
-    *out = b;
-    return HEKLA_OK;
+        t->add_bos = b->pre->flags & PRE_ADD_BOS;
+    return status;
 }
 
-void bpe_destroy(struct bpe *b)
+static void destroy(void *state)
 {
+    struct bpe *b = state;
     if (!b)
         return;
     splitter_destroy(b->splitter);
     free(b->merges);
+    free(b->rules.meetings);
     free(b);
 }
 
 /* ---- encoding ---------------------------------------------------------------------------------
  */
 
-/* Tokens of the word being merged, as a list linked through the index of their first byte. */
-struct node {
-    uint32_t token; /* UINT32_MAX: merged into an earlier one */
-    uint32_t prev, next;
-    uint32_t rank; /* of the merge with the next, NO_RANK: none */
-};
-
-struct run {
+struct words {
     const struct bpe *bpe;
-    struct token_sink *sink;
-    struct hekla_error *err;
-    struct node *nodes; /* [cap] */
-    uint64_t *heap;     /* [2 * cap] rank << 32 | index: lowest rank first, then leftmost */
-    size_t n_heap, cap;
+    struct encoding *encoding;
 };
 
-static void heap_push(struct run *r, uint64_t value)
+static bool may_be_token(const struct bpe *b, const char *text, size_t n)
 {
-    size_t i = r->n_heap++;
-    for (; i && r->heap[(i - 1) / 2] > value; i = (i - 1) / 2)
-        r->heap[i] = r->heap[(i - 1) / 2];
-    r->heap[i] = value;
-}
-
-static uint64_t heap_pop(struct run *r)
-{
-    uint64_t top = r->heap[0], value = r->heap[--r->n_heap];
-    size_t i = 0, n = r->n_heap;
-    for (size_t child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && r->heap[child + 1] < r->heap[child])
-            child++;
-        if (r->heap[child] >= value)
-            break;
-        r->heap[i] = r->heap[child];
-    }
-    r->heap[i] = value;
-    return top;
-}
-
-static hekla_status run_reserve(struct run *r, size_t n)
-{
-    if (n <= r->cap)
-        return HEKLA_OK;
-    size_t cap = n < 256 ? 256 : n + n / 2;
-    free(r->nodes);
-    free(r->heap);
-    r->nodes = calloc(cap, sizeof(*r->nodes));
-    r->heap = calloc(cap, 2 * sizeof(*r->heap));
-    r->cap = r->nodes && r->heap ? cap : 0;
-    return r->cap ? HEKLA_OK
-                  : hekla_fail(
-                        r->err, HEKLA_MEMORY, "no memory to encode a word of %llu bytes", (ull)n);
-}
-
-/* Looks up the merge of a node with the next one and queues it. n: end of the list. */
-static void find_merge(struct run *r, uint32_t i, uint32_t n)
-{
-    struct node *node = &r->nodes[i];
-    node->rank = NO_RANK;
-    if (node->next < n)
-        node->rank = merge_slot(r->bpe, node->token, r->nodes[node->next].token)->rank;
-    if (node->rank != NO_RANK)
-        heap_push(r, (uint64_t)node->rank << 32 | i);
-}
-
-/* The queue keeps entries of pairs that are gone: a pair is there if its rank is still the node's.
- * Each merge queues at most two and takes one away, so 2 * n entries are enough. */
-static void merge_word(struct run *r, uint32_t n)
-{
-    r->n_heap = 0;
-    for (uint32_t i = 0; i < n; i++)
-        find_merge(r, i, n);
-    while (r->n_heap) {
-        uint64_t top = heap_pop(r);
-        uint32_t i = (uint32_t)top;
-        struct node *node = &r->nodes[i];
-        if (node->token == UINT32_MAX || node->rank != top >> 32)
-            continue;
-        struct node *next = &r->nodes[node->next];
-        node->token = merge_slot(r->bpe, node->token, next->token)->token;
-        node->next = next->next;
-        next->token = UINT32_MAX;
-        if (node->next < n)
-            r->nodes[node->next].prev = i;
-        find_merge(r, i, n);
-        if (i)
-            find_merge(r, node->prev, n);
-    }
+    if (n > b->rules.vocab->max_bytes)
+        return false;
+    return b->pre->flags & PRE_WHOLE_WORDS || (b->pre->flags & PRE_NEWLINE_RUNS && text[0] == '\n');
 }
 
 static hekla_status encode_word(void *user, const char *text, size_t n)
 {
-    struct run *r = user;
-    const struct bpe *b = r->bpe;
-    if (b->pre->whole_words && n <= b->vocab->max_bytes) {
-        hekla_token token = vocab_find(b->vocab, text, n);
+    struct words *w = user;
+    if (may_be_token(w->bpe, text, n)) {
+        hekla_token token = vocab_find(w->bpe->rules.vocab, text, n);
         if (token != NO_TOKEN) {
-            sink_add(r->sink, token);
+            encoding_add(w->encoding, token);
             return HEKLA_OK;
         }
     }
-    hekla_status status = run_reserve(r, n);
-    if (status)
-        return status;
-    for (uint32_t i = 0; i < n; i++)
-        r->nodes[i] =
-            (struct node){(uint32_t)b->byte_token[(unsigned char)text[i]], i - 1, i + 1, NO_RANK};
-    merge_word(r, (uint32_t)n);
-    for (uint32_t i = 0; i < n; i = r->nodes[i].next)
-        sink_add(r->sink, (hekla_token)r->nodes[i].token);
-    return HEKLA_OK;
+    return merge_text(w->encoding, &w->bpe->rules, text, n);
 }
 
-hekla_status bpe_encode(const struct bpe *b, const char *text, size_t n, struct token_sink *sink,
-    struct hekla_error *err)
+static hekla_status encode(const void *state, const char *text, size_t n, struct encoding *e)
 {
-    if (!n)
-        return HEKLA_OK;
-    struct run r = {.bpe = b, .sink = sink, .err = err};
-    hekla_status status = splitter_run(b->splitter, text, n, encode_word, &r, err);
-    free(r.nodes);
-    free(r.heap);
-    return status;
+    const struct bpe *b = state;
+    if (!b->rules.by_bytes) { /* a U+2581 that is written out is a space, too */
+        hekla_status status = encoding_reserve(e, n);
+        if (status)
+            return status;
+        bool exact;
+        n = spelling_of_spaces(text, n, e->text, &exact);
+        text = e->text;
+    }
+    return splitter_run(b->splitter, text, n, encode_word, &(struct words){b, e}, e->err);
 }
+
+const struct encoder encoder_bpe = {"gpt2", create, NULL, destroy, encode};
+const struct encoder encoder_gemma4 = {"gemma4", create, NULL, destroy, encode};

@@ -6,68 +6,28 @@
 
 enum { MAX_TEXT = INT32_MAX }; /* positions in a word are 32 bits */
 
-/* The kinds of tokenizer (tokenizer.ggml.model): byte-level BPE is the only one so far. */
-static hekla_status check_model(const struct gguf *g, struct hekla_error *err)
+static const struct encoder *const encoders[] = {
+    &encoder_bpe, &encoder_gemma4, &encoder_spm, &encoder_wordpiece, &encoder_unigram};
+enum { N_ENCODERS = sizeof(encoders) / sizeof(encoders[0]) };
+
+static hekla_status find_encoder(struct tokenizer *t, const struct gguf *g, struct hekla_error *err)
 {
     struct gguf_string model;
+    char names[100] = "";
     hekla_status status = gguf_get_string(g, "tokenizer.ggml.model", true, &model, err);
-    if (status || gguf_string_is(model, "gpt2"))
+    if (status)
         return status;
+    for (size_t i = 0, n = 0; i < N_ENCODERS; i++) {
+        if (gguf_string_is(model, encoders[i]->model)) {
+            t->encoder = encoders[i];
+            return HEKLA_OK;
+        }
+        n += (size_t)snprintf(
+            names + n, sizeof(names) - n, "%s%s", i ? ", " : "", encoders[i]->model);
+    }
     return hekla_fail(err, HEKLA_UNSUPPORTED,
-        "%s: tokenizer \"%s\" (tokenizer.ggml.model) is not supported, expected \"gpt2\"",
-        gguf_name(g), utf8_label(model.data, (size_t)model.n).text);
-}
-
-/* A token id from a key; NO_TOKEN if it is absent. */
-static hekla_status read_id(const struct tokenizer *t, const struct gguf *g, const char *key,
-    hekla_token *out, struct hekla_error *err)
-{
-    uint32_t id;
-    *out = NO_TOKEN;
-    hekla_status status = gguf_get_u32(g, key, false, UINT32_MAX, &id, err);
-    if (status || id == UINT32_MAX) /* some writers say "none" so */
-        return status;
-    if (id >= t->vocab.n)
-        return hekla_fail(err, HEKLA_FORMAT, "%s: %s is %u, expected less than %u, the tokens",
-            gguf_name(g), key, id, t->vocab.n);
-    *out = (hekla_token)id;
-    return HEKLA_OK;
-}
-
-static void add_end(struct tokenizer *t, hekla_token token)
-{
-    if (token != NO_TOKEN && !tokenizer_is_end(t, token))
-        t->ends[t->n_ends++] = token;
-}
-
-static hekla_token find_control(const struct tokenizer *t, const char *text)
-{
-    hekla_token token = vocab_find_special(&t->vocab, text, strlen(text));
-    return token != NO_TOKEN && t->vocab.type[token] == TOKEN_CONTROL ? token : NO_TOKEN;
-}
-
-static hekla_status read_ids(struct tokenizer *t, const struct gguf *g, struct hekla_error *err)
-{
-    /* End of turn comes first: the first of these stands in for a missing eot key. */
-    static const char *const end_names[] = {
-        "<|eot_id|>", "<|im_end|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>"};
-    enum { N_END_NAMES = sizeof(end_names) / sizeof(end_names[0]), N_EOT_NAMES = 2 };
-    _Static_assert(3 + N_END_NAMES <= sizeof(t->ends) / sizeof(t->ends[0]), "room for all ends");
-    hekla_token eom;
-    hekla_status status;
-    if ((status = read_id(t, g, "tokenizer.ggml.bos_token_id", &t->bos, err)) ||
-        (status = read_id(t, g, "tokenizer.ggml.eos_token_id", &t->eos, err)) ||
-        (status = read_id(t, g, "tokenizer.ggml.eot_token_id", &t->eot, err)) ||
-        (status = read_id(t, g, "tokenizer.ggml.eom_token_id", &eom, err)))
-        return status;
-    for (size_t i = 0; i < N_EOT_NAMES && t->eot == NO_TOKEN; i++)
-        t->eot = find_control(t, end_names[i]);
-    add_end(t, t->eos);
-    add_end(t, t->eot);
-    add_end(t, eom);
-    for (size_t i = 0; i < N_END_NAMES; i++)
-        add_end(t, find_control(t, end_names[i]));
-    return gguf_get_bool(g, "tokenizer.ggml.add_bos_token", false, t->add_bos, &t->add_bos, err);
+        "%s: tokenizer \"%s\" (tokenizer.ggml.model) is not supported, expected one of %s",
+        gguf_name(g), utf8_label(model.data, (size_t)model.n).text, names);
 }
 
 hekla_status tokenizer_create(struct tokenizer **out, const struct gguf *g, struct hekla_error *err)
@@ -76,13 +36,14 @@ hekla_status tokenizer_create(struct tokenizer **out, const struct gguf *g, stru
     if (!t)
         return hekla_fail(err, HEKLA_MEMORY, "%s: no memory for its tokenizer", gguf_name(g));
     snprintf(t->name, sizeof(t->name), "%s", gguf_name(g));
-    hekla_status status = check_model(g, err);
+    t->bos = t->eos = t->unknown = t->closing = NO_TOKEN;
+    hekla_status status = find_encoder(t, g, err);
     if (!status)
-        status = vocab_read(&t->vocab, g, bpe_spelling, err);
+        status = t->encoder->create(t, g, err);
     if (!status)
-        status = bpe_create(&t->bpe, g, &t->vocab, &t->add_bos, err);
-    if (!status)
-        status = read_ids(t, g, err);
+        status = tokenizer_read_ids(t, g, err);
+    if (!status && t->encoder->check)
+        status = t->encoder->check(t, g, err);
     if (status)
         tokenizer_destroy(t);
     else
@@ -94,7 +55,8 @@ void tokenizer_destroy(struct tokenizer *t)
 {
     if (!t)
         return;
-    bpe_destroy(t->bpe);
+    if (t->encoder)
+        t->encoder->destroy(t->state);
     vocab_clear(&t->vocab);
     free(t);
 }
@@ -107,6 +69,11 @@ uint32_t tokenizer_vocab_size(const struct tokenizer *t)
 bool tokenizer_add_bos(const struct tokenizer *t)
 {
     return t->add_bos && t->bos != NO_TOKEN;
+}
+
+const char *tokenizer_warning(const struct tokenizer *t)
+{
+    return t->warning[0] ? t->warning : NULL;
 }
 
 hekla_token tokenizer_bos(const struct tokenizer *t)
@@ -135,9 +102,32 @@ bool tokenizer_is_end(const struct tokenizer *t, hekla_token token)
 /* ---- encoding ---------------------------------------------------------------------------------
  */
 
+static bool is_ascii_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Phi-3's own tokenizer has white space after special tokens belong to them, but for these. */
+static bool strips_right(const struct tokenizer *t, hekla_token token)
+{
+    static const char *const kept[] = {"<unk>", "<s>", "<|endoftext|>"};
+    size_t n;
+    const char *bytes = vocab_bytes(&t->vocab, (uint32_t)token, &n);
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (n == strlen(kept[i]) && !memcmp(bytes, kept[i], n))
+            return false;
+    return t->strips_right;
+}
+
+static hekla_status encode_plain(
+    const struct tokenizer *t, const char *text, size_t begin, size_t end, struct encoding *e)
+{
+    return begin == end ? HEKLA_OK : t->encoder->encode(t->state, text + begin, end - begin, e);
+}
+
 /* Plain text between special tokens, which are found leftmost first, longest first. */
-static hekla_status encode_mixed(const struct tokenizer *t, const char *text, size_t n,
-    bool control, struct token_sink *sink, struct hekla_error *err)
+static hekla_status encode_mixed(
+    const struct tokenizer *t, const char *text, size_t n, bool control, struct encoding *e)
 {
     size_t plain = 0, at = 0;
     while (at < n) {
@@ -146,42 +136,62 @@ static hekla_status encode_mixed(const struct tokenizer *t, const char *text, si
             at++;
             continue;
         }
-        hekla_status status = bpe_encode(t->bpe, text + plain, at - plain, sink, err);
+        size_t end = at, n_token;
+        while (token == t->lstrip && end > plain && is_ascii_space(text[end - 1]))
+            end--;
+        hekla_status status = encode_plain(t, text, plain, end, e);
         if (status)
             return status;
-        sink_add(sink, token);
-        size_t n_token;
+        e->last = NO_TOKEN;
+        encoding_add(e, token);
+        e->last = NO_TOKEN;
         vocab_bytes(&t->vocab, (uint32_t)token, &n_token);
         at += n_token;
+        while (at < n && is_ascii_space(text[at]) && strips_right(t, token))
+            at++;
         plain = at;
     }
-    return bpe_encode(t->bpe, text + plain, n - plain, sink, err);
+    return encode_plain(t, text, plain, n, e);
 }
 
-hekla_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, uint32_t flags,
-    hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err)
+static hekla_status check_text(const char *text, size_t n, struct hekla_error *err)
 {
     if (n > MAX_TEXT)
         return hekla_fail(err, HEKLA_ARGUMENT, "text of %llu bytes is too long, at most %d at once",
             (ull)n, MAX_TEXT);
-    if (!n)
-        text = ""; /* may be NULL, to which nothing may be added */
     size_t bad = utf8_check(text, n);
     if (bad < n)
         return hekla_fail(err, HEKLA_ARGUMENT,
             "text is not valid UTF-8: byte 0x%02x at offset %llu", (unsigned char)text[bad],
             (ull)bad);
-    struct token_sink sink = {tokens, cap, 0};
+    return HEKLA_OK;
+}
+
+hekla_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, uint32_t flags,
+    hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err)
+{
+    if (!n)
+        text = ""; /* may be NULL, to which nothing may be added */
+    hekla_status status = check_text(text, n, err);
+    if (status)
+        return status;
+    struct encoding e = {.sink = {tokens, cap, 0}, .err = err, .unknown = t->unknown};
+    encoding_begin(&e, n);
     if ((flags & HEKLA_TOKENIZE_BOS) && tokenizer_add_bos(t))
-        sink_add(&sink, t->bos);
+        encoding_add(&e, t->bos);
+    e.last = NO_TOKEN;
     bool control = flags & HEKLA_TOKENIZE_SPECIAL;
-    hekla_status status;
     if (control || t->vocab.any_user_defined)
-        status = encode_mixed(t, text, n, control, &sink, err);
+        status = encode_mixed(t, text, n, control, &e);
     else
-        status = bpe_encode(t->bpe, text, n, &sink, err);
+        status = encode_plain(t, text, 0, n, &e);
+    if ((flags & HEKLA_TOKENIZE_BOS) && t->add_closing && t->closing != NO_TOKEN) {
+        e.last = NO_TOKEN;
+        encoding_add(&e, t->closing);
+    }
+    encoding_clear(&e);
     if (!status)
-        *count = sink.count;
+        *count = e.sink.count;
     return status;
 }
 
@@ -213,6 +223,26 @@ size_t tokenizer_bytes(
     return n;
 }
 
+/* Takes away the space that stands between words in the file but not in the text: in front of the
+ * first word, or after a special token; and, where words are all there is, before a sign. */
+static void drop_space(const struct tokenizer *t, struct hekla_text_stream *s, hekla_token token,
+    const char **bytes, size_t *n)
+{
+    if (token < 0 || (uint32_t)token >= t->vocab.n)
+        return;
+    uint8_t type = t->vocab.type[token];
+    bool special = type == TOKEN_CONTROL || type == TOKEN_USER_DEFINED || type == TOKEN_UNKNOWN;
+    bool sign = t->closes_signs && *n == 2 && memchr(".,!?", (*bytes)[1], 4);
+    if (!special && *n && (*bytes)[0] == ' ' && ((t->space_prefix && !s->inside) || sign)) {
+        ++*bytes;
+        --*n;
+    }
+    if (special && !t->closes_signs)
+        s->inside = false;
+    else if (!special || *n)
+        s->inside = true;
+}
+
 size_t tokenizer_stream(const struct tokenizer *t, struct hekla_text_stream *s, hekla_token token,
     bool special, char *out, size_t cap)
 {
@@ -220,6 +250,7 @@ size_t tokenizer_stream(const struct tokenizer *t, struct hekla_text_stream *s, 
     char bytes[sizeof(s->pending) + MAX_TOKEN_BYTES];
     size_t n_token, n = s->n_pending < sizeof(s->pending) ? s->n_pending : 0;
     const char *token_bytes = visible_bytes(t, token, special, &n_token);
+    drop_space(t, s, token, &token_bytes, &n_token);
     memcpy(bytes, s->pending, n);
     memcpy(bytes + n, token_bytes, n_token);
     n += n_token;

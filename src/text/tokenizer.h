@@ -15,6 +15,9 @@ hekla_status tokenizer_create(
     struct tokenizer **out, const struct gguf *g, struct hekla_error *err);
 void tokenizer_destroy(struct tokenizer *t);
 
+/* What a user should know about the vocabulary; NULL: nothing. */
+const char *tokenizer_warning(const struct tokenizer *t);
+
 uint32_t tokenizer_vocab_size(const struct tokenizer *t);
 bool tokenizer_add_bos(const struct tokenizer *t);
 hekla_token tokenizer_bos(const struct tokenizer *t); /* -1: none */

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/le.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ void vocab_clear(struct vocab *v)
     free(v->pool);
     free(v->begin);
     free(v->type);
+    free(v->scores);
     free(v->slots);
     free(v->specials);
     *v = (struct vocab){0};
@@ -23,10 +25,102 @@ static bool is_special(uint8_t type)
 }
 
 /* Whether encoding plain text may give this token. */
-static bool is_plain(uint8_t type)
+static bool is_plain(uint8_t type, const struct vocab_rules *rules)
 {
-    return type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || type == TOKEN_BYTE;
+    return type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED ||
+           (type == TOKEN_BYTE && !rules->hex_bytes);
 }
+
+/* ---- spellings --------------------------------------------------------------------------------
+ */
+
+/* The byte that a character stands for, -1 if none: printable Latin-1 stands for itself, the other
+ * 68 bytes are U+0100.. in order. */
+static int byte_of(uint32_t code)
+{
+    static const struct {
+        uint16_t first, last, byte;
+    } ranges[] = {
+        {0x21, 0x7e, 0x21},
+        {0xa1, 0xac, 0xa1},
+        {0xae, 0xff, 0xae}, /* themselves */
+        {0x100, 0x120, 0x00},
+        {0x121, 0x142, 0x7f},
+        {0x143, 0x143, 0xad},
+    };
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return (int)(code - ranges[i].first + ranges[i].byte);
+    return -1;
+}
+
+size_t spelling_of_bytes(const char *text, size_t n, char *out, bool *exact)
+{
+    size_t n_out = 0;
+    *exact = true;
+    for (size_t i = 0; i < n;) {
+        uint32_t code = 0;
+        int length = utf8_decode(text + i, n - i, &code);
+        int byte = byte_of(code);
+        if (byte >= 0) {
+            out[n_out++] = (char)byte;
+        } else {
+            *exact = false;
+            memcpy(out + n_out, text + i, (size_t)length);
+            n_out += (size_t)length;
+        }
+        i += (size_t)length;
+    }
+    return n_out;
+}
+
+static bool is_space_sign(const char *text, size_t n)
+{
+    return n >= 3 && !memcmp(text, SPACE_SIGN, 3);
+}
+
+size_t spelling_of_spaces(const char *text, size_t n, char *out, bool *exact)
+{
+    size_t n_out = 0;
+    *exact = !memchr(text, ' ', n);
+    for (size_t i = 0; i < n;) {
+        bool space = is_space_sign(text + i, n - i);
+        out[n_out++] = space ? ' ' : text[i];
+        i += space ? 3 : 1;
+    }
+    return n_out;
+}
+
+size_t spelling_of_words(const char *text, size_t n, char *out, bool *exact)
+{
+    *exact = !memchr(text, ' ', n);
+    if (!is_space_sign(text, n)) {
+        memcpy(out, text, n);
+        return n;
+    }
+    out[0] = ' ';
+    memcpy(out + 1, text + 3, n - 3);
+    return n - 2;
+}
+
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789ABCDEFabcdef";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return !at ? -1 : at - digits < 16 ? (int)(at - digits) : (int)(at - digits) - 6;
+}
+
+/* The byte of <0x41>, -1: another text. */
+static int hex_byte(struct gguf_string text)
+{
+    if (text.n != 6 || memcmp(text.data, "<0x", 3) || text.data[5] != '>')
+        return -1;
+    int high = hex_digit(text.data[3]), low = hex_digit(text.data[4]);
+    return high < 0 || low < 0 ? -1 : 16 * high + low;
+}
+
+/* ---- the file's arrays ------------------------------------------------------------------------
+ */
 
 static hekla_status read_types(struct vocab *v, const struct gguf *g, struct hekla_error *err)
 {
@@ -69,20 +163,34 @@ static hekla_status check_token(const struct gguf *g, uint32_t i, struct gguf_st
 
 /* Fills pool and begin. exact[i] tells whether a normal token's text follows the spelling. */
 static hekla_status read_strings(struct vocab *v, const struct gguf *g,
-    const struct gguf_key *tokens, token_spelling_fn spelling, bool *exact, struct hekla_error *err)
+    const struct gguf_key *tokens, const struct vocab_rules *rules, bool *exact,
+    struct hekla_error *err)
 {
     uint32_t used = 0;
     for (uint32_t i = 0; i < v->n; i++) {
         struct gguf_string text = tokens->strings[i];
         size_t n = (size_t)text.n;
+        char *out = v->pool + used;
         hekla_status status = check_token(g, i, text, 0, err);
         if (status)
             return status;
         exact[i] = true;
-        if (is_special(v->type[i]) && n)
-            memcpy(v->pool + used, text.data, n);
-        else if (n)
-            n = spelling(text.data, n, v->pool + used, &exact[i]);
+        if (v->type[i] == TOKEN_BYTE && rules->hex_bytes) {
+            int byte = hex_byte(text);
+            if (byte < 0)
+                return hekla_fail(err, HEKLA_FORMAT,
+                    "%s: token %u stands for a byte and is \"%s\", expected such as <0x41>",
+                    gguf_name(g), i, utf8_label(text.data, n).text);
+            if (v->byte_token[byte] == NO_TOKEN)
+                v->byte_token[byte] = (hekla_token)i;
+            out[0] = (char)byte;
+            n = 1;
+        } else if (is_special(v->type[i]) && n &&
+                   !(rules->hex_bytes && v->type[i] == TOKEN_USER_DEFINED)) {
+            memcpy(out, text.data, n);
+        } else if (n) {
+            n = rules->spelling(text.data, n, out, &exact[i]);
+        }
         if ((status = check_token(g, i, text, n, err)))
             return status;
         v->begin[i] = used;
@@ -92,13 +200,36 @@ static hekla_status read_strings(struct vocab *v, const struct gguf *g,
     return HEKLA_OK;
 }
 
-static void fill_slots(struct vocab *v, const bool *exact)
+static hekla_status read_scores(struct vocab *v, const struct gguf *g, struct hekla_error *err)
+{
+    const struct gguf_key *scores;
+    hekla_status status = gguf_get_array(g, "tokenizer.ggml.scores", true, GGUF_F32, &scores, err);
+    if (status)
+        return status;
+    if (scores->n != v->n)
+        return hekla_fail(err, HEKLA_FORMAT,
+            "%s: tokenizer.ggml.scores has %llu entries, expected %u as there are tokens",
+            gguf_name(g), (ull)scores->n, v->n);
+    v->scores = malloc((size_t)v->n * sizeof(*v->scores));
+    if (!v->scores)
+        return hekla_fail(err, HEKLA_MEMORY, "%s: no memory for its vocabulary", gguf_name(g));
+    for (uint32_t i = 0; i < v->n; i++) {
+        uint32_t bits = le_u32(scores->data + 4 * (size_t)i);
+        memcpy(&v->scores[i], &bits, 4);
+        if (!isfinite(v->scores[i]))
+            return hekla_fail(err, HEKLA_FORMAT,
+                "%s: token %u has a score that is not a finite number", gguf_name(g), i);
+    }
+    return HEKLA_OK;
+}
+
+static void fill_slots(struct vocab *v, const bool *exact, const struct vocab_rules *rules)
 {
     memset(v->slots, 0xff, ((size_t)v->slot_mask + 1) * sizeof(*v->slots));
     for (uint32_t i = 0; i < v->n; i++) {
         size_t n;
         const char *bytes = vocab_bytes(v, i, &n);
-        if (!n || !exact[i] || !is_plain(v->type[i]) || vocab_find(v, bytes, n) != NO_TOKEN)
+        if (!n || !exact[i] || !is_plain(v->type[i], rules) || vocab_find(v, bytes, n) != NO_TOKEN)
             continue;
         uint32_t slot = (uint32_t)hash_bytes(bytes, n) & v->slot_mask;
         while (v->slots[slot] != UINT32_MAX)
@@ -249,7 +380,7 @@ static hekla_status vocab_alloc(
 }
 
 hekla_status vocab_read(
-    struct vocab *v, const struct gguf *g, token_spelling_fn spelling, struct hekla_error *err)
+    struct vocab *v, const struct gguf *g, const struct vocab_rules *rules, struct hekla_error *err)
 {
     const struct gguf_key *tokens;
     hekla_status status =
@@ -258,14 +389,17 @@ hekla_status vocab_read(
         status = vocab_alloc(v, g, tokens, err);
     if (!status)
         status = read_types(v, g, err);
+    if (!status && rules->scores)
+        status = read_scores(v, g, err);
     if (status)
         return status;
+    memset(v->byte_token, 0xff, sizeof(v->byte_token)); /* NO_TOKEN */
     bool *exact = calloc(v->n, sizeof(*exact));
     if (!exact)
         return hekla_fail(err, HEKLA_MEMORY, "%s: no memory for its vocabulary", gguf_name(g));
-    status = read_strings(v, g, tokens, spelling, exact, err);
+    status = read_strings(v, g, tokens, rules, exact, err);
     if (!status) {
-        fill_slots(v, exact);
+        fill_slots(v, exact, rules);
         if (!fill_specials(v))
             status =
                 hekla_fail(err, HEKLA_MEMORY, "%s: no memory for its vocabulary", gguf_name(g));

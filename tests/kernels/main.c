@@ -1,8 +1,8 @@
 /*
- * kernel_tests [--slow | --quick] [--verbose] [--masks] [FILTER]: every kernel against the C
- * reference on the device named by HEKLA_TEST_DEVICE (else the best), with capabilities lowered by
- * HEKLA_CAPS. FILTER: part of "kernel quant". --masks: a choice of rows under each mask of
- * tests/masks.h. Exit status 1: a row failed, 77: there is no device.
+ * kernel_tests [--slow | --quick] [--verbose] [--masks] [--part I/N] [FILTER]: every kernel against
+ * the C reference on the device named by HEKLA_TEST_DEVICE (else the best), with capabilities
+ * lowered by HEKLA_CAPS. FILTER: part of "kernel quant". --masks: a choice of rows under each mask
+ * of tests/masks.h. --part: every Nth row. Exit status 1: a row failed, 77: there is no device.
  */
 #include "../masks.h"
 #include "selftest/selftest.h"
@@ -102,11 +102,25 @@ static int run_masks(const struct gpu_caps *caps, const struct selftest_options 
     return failed;
 }
 
+/* Leaves every n-th row of the set, from the i-th on; false: that is no "i/n". */
+static bool take_part(struct selftest_set *set, const char *text)
+{
+    unsigned i, n, row = 0;
+    char end;
+    if (sscanf(text, "%u/%u%c", &i, &n, &end) != 2 || i < 1 || i > n)
+        return false;
+    for (int k = 0; k <= K_COUNT; k++)
+        for (int q = 0; q <= QT_COUNT; q++)
+            if (set->has[k][q])
+                set->has[k][q] = row++ % n == i - 1;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct selftest_set only;
     struct selftest_options opt = {.effort = SELFTEST_NORMAL, .only = &only, .report = print_line};
-    const char *filter = NULL;
+    const char *filter = NULL, *part = "1/1";
     bool masks = false;
     struct gpu_device *dev = NULL;
     struct hekla_error err = {0};
@@ -119,15 +133,21 @@ int main(int argc, char **argv)
             opt.verbose = true;
         else if (strcmp(argv[i], "--masks") == 0)
             masks = true;
+        else if (strcmp(argv[i], "--part") == 0 && i + 1 < argc)
+            part = argv[++i];
         else
             filter = argv[i];
     }
     selftest_set_all(&only, filter);
+    if (!take_part(&only, part)) {
+        printf("--part needs I/N, not \"%s\"\n", part);
+        return 1;
+    }
     hekla_status status =
         gpu_device_open(&dev, getenv("HEKLA_TEST_DEVICE"), getenv("HEKLA_CAPS"), &err);
     if (status != HEKLA_OK) {
         printf("no device to test: %s\n", err.text);
-        return status == HEKLA_DEVICE ? 77 : 1;
+        return status == HEKLA_NO_DEVICE ? 77 : 1;
     }
     int result = masks ? run_masks(gpu_device_caps(dev), &opt) : run(dev, &opt);
     gpu_device_close(dev);

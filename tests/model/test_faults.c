@@ -122,7 +122,7 @@ static bool skip_dot(void)
 static void expect_avoided(const char *cache, const char *fault, const char *verdict)
 {
     char words[200];
-    struct outcome o = run(cache, DOT, fault, "doctor --json --patience 20 --only q8_0");
+    struct outcome o = run(cache, DOT, fault, "doctor --json --patience 8 --only q8_0");
     snprintf(words, sizeof(words),
         "{\"kernel\": \"matvec_dot\", \"format\": \"Q8_0\", \"verdict\": \"%s\"", verdict);
     assert_int_equal(o.exit, EXIT_SELFTEST);
@@ -342,13 +342,13 @@ static void lost_in_generation(void **state)
 static void stuck(void **state)
 {
     (void)state;
-    struct outcome o = run("clean", "wait_s=60", NULL, PROMPT); /* verdicts for these limits */
+    struct outcome o = run("clean", "wait_s=20", NULL, PROMPT); /* verdicts for these limits */
     assert_int_equal(o.exit, 0);
     outcome_free(&o);
-    o = run("clean", "wait_s=60", "stuck=3", PROMPT);
+    o = run("clean", "wait_s=20", "stuck=3", PROMPT);
     expect_log("stuck");
     assert_int_equal(o.exit, EXIT_DEVICE);
-    expect_words(o.err, "did not finish its work within 60 s");
+    expect_words(o.err, "did not finish its work within 20 s");
     outcome_free(&o);
 }
 

@@ -4,7 +4,8 @@
 #
 # Exact means: whatever makes a float is either a copy, a conversion from an integer, a minimum or
 # rounding that has one right answer, or an add, subtract or multiply that carries NoContraction.
-# Division, square root, exp, fma, half floats and unordered subgroup sums are not on that list.
+# Division, square root, exp, half floats and unordered subgroup sums are not on that list; fma is
+# where it multiplies whole numbers and adds to a sum of such products: nothing is rounded then.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${1:-build}
@@ -60,15 +61,33 @@ while read -r file; do
         $3 == "OpTypeFloat" {floats[$1] = 1; if ($4 != 32) bad("float of " $4 " bits")}
         $3 ~ /^OpType(Vector|Matrix)$/ && ($4 in floats) {floats[$1] = 1}
         $3 ~ /^OpTypeCooperativeMatrix/ && ($4 in floats) {bad("cooperative matrix of floats")}
+        $3 == "OpConstant" && $5 == "0" {whole[$1] = 1}
+        $3 == "OpConvertSToF" {whole[$1] = 1}
+        $3 == "OpPhi" && ($4 in floats) {for (i = 5; i <= NF; i += 2) sums[$1] = sums[$1] " " $i}
+        $3 == "OpExtInst" && $6 == "Fma" {sums[$1] = $7 " " $8 " " $9; line[$1] = $0}
         $2 == "=" && ($4 in floats) && $3 !~ /^OpType/ {
             if ($3 in arithmetic) {
                 n++
                 if (!($1 in fixed)) bad("may be contracted: " $0)
             } else if ($3 == "OpExtInst") {
-                if (!($6 in exact)) bad("not exact: " $0)
+                if (!($6 in exact) && $6 != "Fma") bad("not exact: " $0)
             } else if (!($3 in copies)) bad("not exact: " $0)
         }
-        END {print n + 0; exit failed}' "$work/dis") || { echo "$name:"; head -n -1 <<<"$result"; bad=1; }
+        END {
+            # Sums are whole numbers as long as nothing that they are made of is not.
+            for (id in sums) whole[id] = 1
+            for (changed = 1; changed;) {
+                changed = 0
+                for (id in sums) {
+                    count = split(sums[id], made, " ")
+                    for (i = 1; i <= count && (id in whole); i++)
+                        if (!(made[i] in whole)) {delete whole[id]; changed = 1}
+                }
+            }
+            for (id in line) if (!(id in whole)) bad("not exact: " line[id])
+            print n + 0
+            exit failed
+        }' "$work/dis") || { echo "$name:"; head -n -1 <<<"$result"; bad=1; }
     count=$((count + 1)) arithmetic=$((arithmetic + $(tail -n 1 <<<"$result")))
 done <"$build/gen/spirv_files.txt"
 echo "$count modules, $arithmetic float operations"

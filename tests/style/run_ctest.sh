@@ -6,7 +6,8 @@ shift
 status=0
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
-ctest --test-dir "$build" --output-on-failure --no-tests=error --timeout 900 "$@" 2>&1 |
+# Side by side: compilers of drivers, which take most of the time, use one core each.
+ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error --timeout 900 "$@" 2>&1 |
     tee "$output" || status=${PIPESTATUS[0]}
 for test in $(sed -nE 's/^\t *[0-9]+ - ([^ ]+) \(Skipped\)$/\1/p' "$output"); do
     echo "$test was skipped:"

@@ -1,12 +1,12 @@
-/* Philox4x32-10: random numbers that are a function of counter and key alone.
+/* base/philox: Philox4x32-10: random numbers that are a function of counter and key alone.
  * Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC11). */
-#ifndef REF_PHILOX_H
-#define REF_PHILOX_H
+#ifndef BASE_PHILOX_H
+#define BASE_PHILOX_H
 
 #include <stdint.h>
 
 /* The block that belongs to counter c and key k. */
-static inline void ref_philox(const uint32_t c[4], const uint32_t k[2], uint32_t out[4])
+static inline void philox_block(const uint32_t c[4], const uint32_t k[2], uint32_t out[4])
 {
     uint32_t c0 = c[0], c1 = c[1], c2 = c[2], c3 = c[3], k0 = k[0], k1 = k[1];
     for (int i = 0; i < 10; i++) {
