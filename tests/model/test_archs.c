@@ -168,7 +168,7 @@ static void check_case(const struct arch_case *c)
 /* Whether it may be refused: the only architectures that are. */
 static bool is_unsupported(const char *arch)
 {
-    static const char *const archs[] = {"deepseek2", "falcon", "gemma4", "lfm2", "qwen35"};
+    static const char *const archs[] = {"deepseek2", "gemma4", "lfm2", "qwen35"};
     for (size_t i = 0; i < sizeof(archs) / sizeof(archs[0]); i++)
         if (!strcmp(arch, archs[i]))
             return true;
@@ -224,6 +224,51 @@ static void all_cases(void **state)
         assert_int_equal(missing, 0);
 }
 
+/* ---- windows: what a cache no longer holds must not be missed -----------------------------------
+ */
+
+enum { N_LONG = 250, REWOUND = 20, N_AGAIN = 8 };
+
+static void put_row(void *user, uint32_t pos, const float *logits)
+{
+    assert_true(pos < N_LONG);
+    memcpy((float *)user + (size_t)pos * N_VOCAB, logits, N_VOCAB * sizeof(float));
+}
+
+/* Batches of 5 leave room for half of the positions in layers with a window of 8. Going back
+ * further than is kept gives the same logits again. */
+static void windows(void **state)
+{
+    (void)state;
+    char path[TEST_PATH];
+    size_t size = (size_t)N_LONG * N_VOCAB * sizeof(float);
+    float *rows[2] = {calloc(1, size), calloc(1, size)};
+    hekla_token tokens[N_LONG];
+    snprintf(path, sizeof(path), "%s/archs/gemma2.q8_0.gguf", shared);
+    assert_true(rows[0] && rows[1]);
+    make_prompt(tokens, N_LONG, N_VOCAB);
+    hekla_model *model = open_model(path, NULL);
+    for (uint32_t i = 0; i < 2; i++) {
+        hekla_session *session =
+            open_session(model, &(struct hekla_session_options){
+                                    .n_ctx = N_CTX, .n_batch = i ? 5 : N_CTX, .all_logits = true});
+        hekla_session_on_logits(session, put_row, rows[i]);
+        eval(session, tokens, N_LONG);
+        if (i) {
+            assert_memory_equal(rows[0], rows[1], size);
+            memset(rows[1] + REWOUND * N_VOCAB, 0, N_AGAIN * N_VOCAB * sizeof(float));
+            hekla_session_rewind(session, REWOUND);
+            eval(session, tokens + REWOUND, N_AGAIN);
+            assert_int_equal(hekla_session_pos(session), REWOUND + N_AGAIN);
+            assert_memory_equal(rows[0], rows[1], size);
+        }
+        hekla_session_close(session);
+    }
+    hekla_model_close(model);
+    free(rows[0]);
+    free(rows[1]);
+}
+
 /* The system's python3 first: it is the one that the distribution's numpy belongs to. */
 static bool run_make_models(const char *folder)
 {
@@ -266,7 +311,7 @@ static void remove_models(void)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_cases)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(windows), cmocka_unit_test(all_cases)};
     shared = find_shared();
     if (!shared)
         return TEST_SKIPPED;
