@@ -35,6 +35,8 @@
 #define SPEC_KV_F16 3 /* 1: the KV cache holds packed halves, 0: f32 */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
 #define SPEC_NORM 5   /* matvec: 0, or slots of an input that it norms and quantises itself */
+#define SPEC_HEAD 5   /* attn_tile: elements of a head */
+#define SPEC_SHAPE 5  /* matmul_cm: m + 256 n + 65536 k of its matrices */
 #define SPEC_OUT 6    /* matvec: what becomes of the sums, OUT_... */
 #define SPEC_COUNT 7
 
@@ -126,6 +128,12 @@ STRUCT(attention_args)
     U32 chunk_first, chunk_count; /* what this dispatch does, unless SPLIT */
     F32 scale;
 };
+
+#ifndef VULKAN
+struct attn_tile_args {
+    struct attention_args a;
+};
+#endif
 
 STRUCT(attn_reduce_args)
 {

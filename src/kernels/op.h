@@ -34,8 +34,8 @@ struct op_list {
     struct gpu_view step;                   /* struct step_args */
     struct gpu_view history;                /* [n_ctx + 1] token ids */
     enum kernel variant; /* for tests: taken where it is one of several; 0: the best is */
-    uint32_t n_tokens;                      /* most tokens of a step: sizes the grids */
-    uint32_t layer;                         /* that ops appended now belong to */
+    uint32_t n_tokens;   /* most tokens of a step: sizes the grids */
+    uint32_t layer;      /* that ops appended now belong to */
     enum op_timing timing;
     struct op *ops;
     uint32_t n, capacity;

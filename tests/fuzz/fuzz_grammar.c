@@ -37,8 +37,7 @@ static void follow(const struct grammar *g, const char *text, size_t n)
         while (i < n && grammar_matcher_accept(bytes, text + i, 1))
             i++;
         require(!taken || i == n, "a text is allowed, but not its beginning");
-        require(!taken ||
-                    grammar_matcher_may_end(whole) == grammar_matcher_may_end(bytes),
+        require(!taken || grammar_matcher_may_end(whole) == grammar_matcher_may_end(bytes),
             "it ends for one and not for the other");
     }
     grammar_matcher_destroy(whole);

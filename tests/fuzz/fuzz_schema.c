@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status == HEKLA_OK)
         status = grammar_parse(&g, made, strlen(made), "its grammar", &err);
     if (status != HEKLA_OK) {
-        require(status == HEKLA_ARGUMENT && err.text[0] && !strchr(err.text, '\n'),
-            "not one sentence");
+        require(
+            status == HEKLA_ARGUMENT && err.text[0] && !strchr(err.text, '\n'), "not one sentence");
         free(made);
         return 0;
     }

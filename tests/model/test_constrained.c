@@ -46,17 +46,28 @@ static void expect_same(const char *what, const struct token_list *a, const stru
         fail_msg("%s: other tokens", what);
 }
 
-/* ---- the same everywhere ---------------------------------------------------------------------- */
+/* ---- the same everywhere ----------------------------------------------------------------------
+ */
 
 static void host_chains_give_the_same_tokens(void **state)
 {
     static const struct hekla_sampling samplings[] = {
-        {.temperature = 0.9f, .typical_p = 0.9f, .top_n_sigma = 2, .xtc_probability = 0.5f,
-            .dry_multiplier = 0.8f, .repeat_penalty = 1.1f, .penalty_last_n = 64, .seed = 42},
+        {.temperature = 0.9f,
+            .typical_p = 0.9f,
+            .top_n_sigma = 2,
+            .xtc_probability = 0.5f,
+            .dry_multiplier = 0.8f,
+            .repeat_penalty = 1.1f,
+            .penalty_last_n = 64,
+            .seed = 42},
         {.temperature = 1.2f, .mirostat = 1, .seed = 7},
         {.temperature = 1.2f, .mirostat = 2, .mirostat_tau = 3, .seed = 7},
-        {.temperature = 1, .dynatemp_range = 0.5f, .min_p = 0.05f, .adaptive_target = 0.4f,
-            .samplers = "temperature;min_p;adaptive_p", .seed = 3},
+        {.temperature = 1,
+            .dynatemp_range = 0.5f,
+            .min_p = 0.05f,
+            .adaptive_target = 0.4f,
+            .samplers = "temperature;min_p;adaptive_p",
+            .seed = 3},
     };
     (void)state;
     hekla_model *model = open_model(NULL, NULL), *ref = open_model(NULL, "ref");
@@ -65,8 +76,8 @@ static void host_chains_give_the_same_tokens(void **state)
         struct token_list on_device = run(model, &samplings[i], N_TOKENS, i % 2);
         struct token_list on_ref = run(ref, &samplings[i], N_TOKENS, false);
         expect_same("device and reference", &on_device, &on_ref);
-        hash = cli_hash_bytes(hash, (const unsigned char *)on_device.ids,
-            on_device.n * sizeof(on_device.ids[0]));
+        hash = cli_hash_bytes(
+            hash, (const unsigned char *)on_device.ids, on_device.n * sizeof(on_device.ids[0]));
     }
     printf("tokens of the host's chains: %016" PRIx64 "\n", hash);
     hekla_model_close(model);
@@ -116,7 +127,8 @@ static void grammars_give_the_same_tokens(void **state)
     hekla_model_close(ref);
 }
 
-/* ---- never violated --------------------------------------------------------------------------- */
+/* ---- never violated ---------------------------------------------------------------------------
+ */
 
 /* Texts of these are short. */
 static const char *const schemas[] = {
@@ -130,7 +142,8 @@ static const char *const schemas[] = {
 };
 enum { N_SCHEMAS = sizeof(schemas) / sizeof(schemas[0]) };
 
-static size_t text_of(const hekla_model *model, const struct token_list *list, char *out, size_t cap)
+static size_t text_of(
+    const hekla_model *model, const struct token_list *list, char *out, size_t cap)
 {
     size_t n = 0;
     for (size_t i = 0; i < list->n; i++) {
@@ -184,7 +197,8 @@ static void generated_texts_satisfy_their_schema(void **state)
     hekla_model_close(model);
 }
 
-/* ---- the same from remembered logits, many more ------------------------------------------------ */
+/* ---- the same from remembered logits, many more ------------------------------------------------
+ */
 
 /* What the model says after a beginning; beginnings share their beginnings. */
 struct memory {
@@ -192,7 +206,7 @@ struct memory {
         hekla_token token;
         uint32_t child, sibling; /* 0: none */
         float *logits;           /* NULL: not asked yet */
-    } *items;
+    } * items;
     uint32_t n, cap;
 };
 
@@ -310,7 +324,8 @@ static void many_texts_satisfy_their_schema(void **state)
     hekla_model_close(model);
 }
 
-/* ---- ends and errors -------------------------------------------------------------------------- */
+/* ---- ends and errors --------------------------------------------------------------------------
+ */
 
 static void complete_texts_end(void **state)
 {
@@ -349,11 +364,11 @@ static void errors_are_one_sentence(void **state)
     uint32_t n_vocab = vocab_of(model);
     hekla_session *session = open_session(model, &(struct hekla_session_options){.n_ctx = 64});
     eval(session, story, N_STORY);
-    assert_int_equal(hekla_grammar_open(&grammar, HEKLA_GBNF, "root ::= x", 10, &err),
-        HEKLA_ARGUMENT);
+    assert_int_equal(
+        hekla_grammar_open(&grammar, HEKLA_GBNF, "root ::= x", 10, &err), HEKLA_ARGUMENT);
     assert_string_equal(err.text, "the grammar, line 1: rule \"x\" is not defined");
-    assert_int_equal(hekla_grammar_open(&grammar, HEKLA_JSON_SCHEMA, "{\"not\":1}", 9, NULL),
-        HEKLA_ARGUMENT);
+    assert_int_equal(
+        hekla_grammar_open(&grammar, HEKLA_JSON_SCHEMA, "{\"not\":1}", 9, NULL), HEKLA_ARGUMENT);
     assert_null(grammar);
     struct hekla_sampling p = {.samplers = "top_x"};
     assert_int_equal(hekla_sampling_check(model, &p, &err), HEKLA_ARGUMENT);

@@ -46,11 +46,13 @@ static inline bool object_satisfies(json_t *root, json_t *schema, json_t *v)
     json_t *others = json_object_get(schema, "additionalProperties");
     const char *key;
     size_t i;
-    json_array_foreach(json_object_get(schema, "required"), i, name) {
+    json_array_foreach(json_object_get(schema, "required"), i, name)
+    {
         if (!json_object_get(v, json_string_value(name)))
             return false;
     }
-    json_object_foreach(v, key, value) {
+    json_object_foreach(v, key, value)
+    {
         json_t *one = json_object_get(properties, key);
         if (one ? !satisfies(root, one, value) : others && !satisfies(root, others, value))
             return false;
@@ -69,7 +71,8 @@ static inline bool array_satisfies(json_t *root, json_t *schema, json_t *v)
     if ((limit = json_object_get(schema, "maxItems")) &&
         (double)json_array_size(v) > json_number_value(limit))
         return false;
-    json_array_foreach(v, i, value) {
+    json_array_foreach(v, i, value)
+    {
         json_t *one = i < json_array_size(prefix) ? json_array_get(prefix, i) : items;
         if (one && !satisfies(root, one, value))
             return false;
@@ -113,7 +116,8 @@ static inline bool type_satisfies(json_t *type, json_t *v)
     size_t i;
     if (!type || json_is_string(type))
         return !type || is_type(v, json_string_value(type));
-    json_array_foreach(type, i, one) {
+    json_array_foreach(type, i, one)
+    {
         if (is_type(v, json_string_value(one)))
             return true;
     }
@@ -125,7 +129,8 @@ static inline size_t count_satisfied(json_t *root, json_t *list, json_t *v)
 {
     json_t *one;
     size_t i, n = 0;
-    json_array_foreach(list, i, one) {
+    json_array_foreach(list, i, one)
+    {
         n += satisfies(root, one, v);
     }
     return n;
@@ -146,7 +151,8 @@ static inline bool satisfies(json_t *root, json_t *schema, json_t *v)
     if ((x = json_object_get(schema, "const")) && !json_equal(x, v))
         return false;
     if ((x = json_object_get(schema, "enum"))) {
-        json_array_foreach(x, i, one) {
+        json_array_foreach(x, i, one)
+        {
             n += json_equal(one, v) != 0;
         }
         if (!n)
@@ -156,8 +162,7 @@ static inline bool satisfies(json_t *root, json_t *schema, json_t *v)
         return false;
     if ((x = json_object_get(schema, "oneOf")) && !count_satisfied(root, x, v))
         return false;
-    if ((x = json_object_get(schema, "allOf")) &&
-        count_satisfied(root, x, v) < json_array_size(x))
+    if ((x = json_object_get(schema, "allOf")) && count_satisfied(root, x, v) < json_array_size(x))
         return false;
     return type_satisfies(json_object_get(schema, "type"), v) &&
            (!json_is_object(v) || object_satisfies(root, schema, v)) &&
@@ -200,7 +205,8 @@ static const char *const test_schemas[] = {
     "{\"type\":\"string\",\"pattern\":\"^(ab|c+)[0-9]{2,3}[^a-z\\\"]?x.y$\"}",
     "{\"type\":\"string\",\"pattern\":\"q[\\\"/]w*\"}",
     "{\"allOf\":[{\"type\":\"object\",\"properties\":{\"p\":{\"type\":\"integer\"}},\"required\":"
-    "[\"p\"]},{\"properties\":{\"q\":{\"type\":\"string\",\"maxLength\":2}},\"required\":[\"q\"]}]}",
+    "[\"p\"]},{\"properties\":{\"q\":{\"type\":\"string\",\"maxLength\":2}},\"required\":[\"q\"]}]"
+    "}",
     "{\"type\":\"object\",\"required\":[\"z\"],\"additionalProperties\":{\"type\":\"integer\"}}",
     "{\"type\":\"integer\",\"minimum\":98,\"maximum\":10234}",
     "{\"type\":\"integer\",\"maximum\":-7}",

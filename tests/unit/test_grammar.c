@@ -40,8 +40,8 @@ static void expect(const struct grammar *g, const char *text, enum outcome expec
             assert_int_equal(asked, allowed);
         }
         if (outcome_of(m, allowed) != expected)
-            fail_msg("\"%s\" cut at %zu: %d instead of %d", text, cut, outcome_of(m, allowed),
-                expected);
+            fail_msg(
+                "\"%s\" cut at %zu: %d instead of %d", text, cut, outcome_of(m, allowed), expected);
         grammar_matcher_destroy(m);
     }
 }
@@ -52,8 +52,8 @@ static const struct {
 } cases[] = {
     {"root ::= \"yes\" | \"no\"", {"yes", "no"}, {"", "y", "n"}, {"x", "yess", "nn", "on"}},
     {"root ::= [a-c]+ # a comment\n", {"a", "abcabc"}, {""}, {"d", "A", "a-"}},
-    {"# first\n\nroot ::=\n  x |\n  y\nx ::= \"1\"\r\ny ::= (\n \"2\"\n | \"3\" )\n", {"1", "2", "3"},
-        {""}, {"4", "12"}},
+    {"# first\n\nroot ::=\n  x |\n  y\nx ::= \"1\"\r\ny ::= (\n \"2\"\n | \"3\" )\n",
+        {"1", "2", "3"}, {""}, {"4", "12"}},
     {"root ::= [^\"\\\\\\x00-\\x1F]*", {"", "abc", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"},
         {"\xc3", "\xe2\x82", "\xf0\x9f", "\xf0"}, {"\"", "\\", "\n", "\x80", "\xc0\x80", "\xff"}},
     {"root ::= [\xc3\xa4-\xc3\xb6] [\\u20AC] [\\U0001F600-\\U0001F610]",
@@ -62,8 +62,8 @@ static const struct {
     {"root ::= .", {"a", "\n", "\xed\x9f\xbf"}, {"", "\xed"}, {"aa", "\xed\xa0", "\xf4\x90"}},
     {"root ::= \"a\"{2} \"b\"{1,} \"c\"{0,2} \"d\"{0}", {"aab", "aabbb", "aabcc"}, {"aa", "a"},
         {"ab", "aabccc", "aabd"}},
-    {"root ::= (\"ab\" | \"c\")? (\"x\" \"y\")* \"\\n\"", {"ab\n", "xyxy\n", "c\n", "\n"}, {"a", "x"},
-        {"abc", "yx", "n"}},
+    {"root ::= (\"ab\" | \"c\")? (\"x\" \"y\")* \"\\n\"", {"ab\n", "xyxy\n", "c\n", "\n"},
+        {"a", "x"}, {"abc", "yx", "n"}},
     /* nested, ambiguous, and with empty alternatives */
     {"root ::= \"(\" root \")\" | \"\"", {"", "()", "((()))"}, {"((", "("}, {")", "())"}},
     {"root ::= x x x\nx ::= \"a\" | \"aa\" | ", {"", "a", "aaaaaa"}, {}, {"aaaaaaa", "b"}},
@@ -185,8 +185,9 @@ static void ways_are_bounded(void **state)
     struct grammar_matcher *m;
     char deep[1000];
     (void)state;
-    struct grammar *g = parse("root ::= a a a a a a a a a a a a \"b\"\na ::= \"x\"* (\"x\" \"x\")* y?\n"
-                              "y ::= \"x\" y | \"\"");
+    struct grammar *g =
+        parse("root ::= a a a a a a a a a a a a \"b\"\na ::= \"x\"* (\"x\" \"x\")* y?\n"
+              "y ::= \"x\" y | \"\"");
     assert_int_equal(grammar_matcher_create(&m, g, NULL), HEKLA_OK);
     for (int i = 0; i < 500; i++)
         assert_true(grammar_matcher_accept(m, "x", 1));

@@ -57,7 +57,8 @@ static bool never_ends(const void *user, hekla_token token)
 
 static const struct sample_vocab vocab = {V, bytes_of, never_ends, NULL};
 
-/* ---- the other computation -------------------------------------------------------------------- */
+/* ---- the other computation --------------------------------------------------------------------
+ */
 
 struct dist {
     double logit[V], p[V];
@@ -293,7 +294,8 @@ static struct dist compute(const struct hekla_sampling *p)
     return d;
 }
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------------
+ */
 
 static struct sampler *create(struct hekla_sampling p, uint64_t seed)
 {
@@ -354,18 +356,17 @@ static void draws_are_as_frequent_as_computed(void **state)
     (void)state;
     check("temperature", (struct hekla_sampling){.temperature = 0.7f});
     check("temperature 1", (struct hekla_sampling){.temperature = 1});
-    check("dynamic temperature",
-        (struct hekla_sampling){.temperature = 1, .dynatemp_range = 0.7f});
-    check("dynamic temperature, exponent", (struct hekla_sampling){.temperature = 0.8f,
-                                               .dynatemp_range = 2,
-                                               .dynatemp_exponent = 2.5f});
+    check("dynamic temperature", (struct hekla_sampling){.temperature = 1, .dynatemp_range = 0.7f});
+    check("dynamic temperature, exponent",
+        (struct hekla_sampling){
+            .temperature = 0.8f, .dynatemp_range = 2, .dynatemp_exponent = 2.5f});
     check("top_k", (struct hekla_sampling){.temperature = 1, .top_k = 7});
     check("top_p", (struct hekla_sampling){.temperature = 1, .top_p = 0.8f});
     check("min_p", (struct hekla_sampling){.temperature = 1, .min_p = 0.15f});
     check("typical", (struct hekla_sampling){.temperature = 1, .typical_p = 0.6f});
     check("top_n_sigma", (struct hekla_sampling){.temperature = 1.5f, .top_n_sigma = 1.2f});
-    check("xtc", (struct hekla_sampling){
-                     .temperature = 1, .xtc_probability = 0.4f, .xtc_threshold = 0.05f});
+    check("xtc",
+        (struct hekla_sampling){.temperature = 1, .xtc_probability = 0.4f, .xtc_threshold = 0.05f});
     check("xtc, always",
         (struct hekla_sampling){.temperature = 1, .xtc_probability = 1, .xtc_threshold = 0.04f});
     check("penalties", (struct hekla_sampling){.temperature = 1,
@@ -374,10 +375,9 @@ static void draws_are_as_frequent_as_computed(void **state)
                            .frequency_penalty = 0.3f,
                            .penalty_last_n = 9});
     check("dry", (struct hekla_sampling){.temperature = 1, .dry_multiplier = 0.8f});
-    check("dry, longer", (struct hekla_sampling){.temperature = 1,
-                             .dry_multiplier = 1.5f,
-                             .dry_base = 1.3f,
-                             .dry_allowed_length = 1});
+    check("dry, longer",
+        (struct hekla_sampling){
+            .temperature = 1, .dry_multiplier = 1.5f, .dry_base = 1.3f, .dry_allowed_length = 1});
     check("logit bias",
         (struct hekla_sampling){.temperature = 1, .logit_bias = bias, .n_logit_bias = 3});
     check("all", (struct hekla_sampling){.temperature = 0.9f,
@@ -394,10 +394,9 @@ static void draws_are_as_frequent_as_computed(void **state)
                      .dry_multiplier = 0.5f,
                      .logit_bias = bias,
                      .n_logit_bias = 3});
-    check("temperature first", (struct hekla_sampling){.temperature = 1.7f,
-                                   .top_p = 0.8f,
-                                   .top_k = 12,
-                                   .sampler_seq = "tpk"});
+    check("temperature first",
+        (struct hekla_sampling){
+            .temperature = 1.7f, .top_p = 0.8f, .top_k = 12, .sampler_seq = "tpk"});
     check("without temperature",
         (struct hekla_sampling){.temperature = 0.3f, .min_p = 0.1f, .sampler_seq = "m"});
     check("nothing at all", (struct hekla_sampling){.temperature = 0.3f, .sampler_seq = ""});
@@ -408,7 +407,8 @@ static void draws_are_as_frequent_as_computed(void **state)
                                 .sampler_seq = "ke"});
 }
 
-/* ---- those that learn ------------------------------------------------------------------------- */
+/* ---- those that learn -------------------------------------------------------------------------
+ */
 
 /* Truncates and gives what is left, as mirostat does with mu. */
 static void mirostat_step(struct dist *d, int version, double mu)
@@ -477,14 +477,12 @@ static void adaptive_step(struct dist *d, double wanted)
 static void mirostat_and_adaptive_learn(void **state)
 {
     (void)state;
-    check_mirostat("mirostat 1", (struct hekla_sampling){.temperature = 1.1f,
-                                     .mirostat = 1,
-                                     .mirostat_tau = 2.4f,
-                                     .mirostat_eta = 0.6f});
-    check_mirostat("mirostat 2", (struct hekla_sampling){.temperature = 1.1f,
-                                     .mirostat = 2,
-                                     .mirostat_tau = 1.9f,
-                                     .mirostat_eta = 0.9f});
+    check_mirostat("mirostat 1",
+        (struct hekla_sampling){
+            .temperature = 1.1f, .mirostat = 1, .mirostat_tau = 2.4f, .mirostat_eta = 0.6f});
+    check_mirostat("mirostat 2",
+        (struct hekla_sampling){
+            .temperature = 1.1f, .mirostat = 2, .mirostat_tau = 1.9f, .mirostat_eta = 0.9f});
     struct hekla_sampling p = {.temperature = 1,
         .min_p = 0.05f,
         .adaptive_target = 0.3f,
@@ -518,7 +516,8 @@ static void mirostat_and_adaptive_learn(void **state)
     check_counts("  its second token", second, next.p, n_second);
 }
 
-/* ---- the device's chain ----------------------------------------------------------------------- */
+/* ---- the device's chain -----------------------------------------------------------------------
+ */
 
 static uint32_t draw_by_reference(const struct hekla_sampling *p, const float *x, uint32_t n)
 {
@@ -574,13 +573,13 @@ static void host_and_device_draw_the_same(void **state)
         assert_int_equal(sample_chain_init(&chain, &p, N, NULL), HEKLA_OK);
         assert_null(chain.why);
         assert_int_equal(sampler_create(&s, &chain, &large, NULL), HEKLA_OK);
-        assert_int_equal(
-            sampler_draw(s, x, history, N_HISTORY, NULL), draw_by_reference(&p, x, N));
+        assert_int_equal(sampler_draw(s, x, history, N_HISTORY, NULL), draw_by_reference(&p, x, N));
         sampler_destroy(s);
     }
 }
 
-/* ---- chains ----------------------------------------------------------------------------------- */
+/* ---- chains -----------------------------------------------------------------------------------
+ */
 
 static void expect_why(struct hekla_sampling p, const char *why, const char *text)
 {
@@ -640,7 +639,8 @@ static void wrong_values_are_refused(void **state)
         "more than 32 samplers");
     expect_refused((struct hekla_sampling){.temperature = NAN}, "temperature is nan");
     expect_refused((struct hekla_sampling){.temperature = INFINITY}, "temperature is inf");
-    expect_refused((struct hekla_sampling){.min_p = 1.5f}, "min_p is 1.5, expected a number from 0 to 1");
+    expect_refused(
+        (struct hekla_sampling){.min_p = 1.5f}, "min_p is 1.5, expected a number from 0 to 1");
     expect_refused((struct hekla_sampling){.top_p = -1}, "top_p is -1");
     expect_refused((struct hekla_sampling){.repeat_penalty = -1}, "repeat_penalty is -1");
     expect_refused((struct hekla_sampling){.xtc_probability = 2}, "xtc_probability is 2");
@@ -648,8 +648,8 @@ static void wrong_values_are_refused(void **state)
     expect_refused((struct hekla_sampling){.mirostat = 3}, "mirostat is 3");
     expect_refused((struct hekla_sampling){.mirostat_eta = NAN}, "mirostat_eta is nan");
     expect_refused((struct hekla_sampling){.adaptive_decay = 1}, "adaptive_decay is 1");
-    expect_refused(
-        (struct hekla_sampling){.logit_bias = &bias, .n_logit_bias = 1}, "token 48, expected 0 to 47");
+    expect_refused((struct hekla_sampling){.logit_bias = &bias, .n_logit_bias = 1},
+        "token 48, expected 0 to 47");
     expect_refused((struct hekla_sampling){.logit_bias = &nan_bias, .n_logit_bias = 1}, "is nan");
     expect_refused((struct hekla_sampling){.dry_breakers = long_breaker, .n_dry_breakers = 1},
         "breaker 1 has 70 bytes");

@@ -116,8 +116,8 @@ static void integer_limits_are_exact(void **state)
             limits[i][0], limits[i][1]);
         if (limits[i][1] < 0)
             snprintf(schema, sizeof(schema),
-                "{\"type\":\"integer\",\"minimum\":%ld.5,\"exclusiveMaximum\":%ld}",
-                limits[i][0], limits[i][1] + 1);
+                "{\"type\":\"integer\",\"minimum\":%ld.5,\"exclusiveMaximum\":%ld}", limits[i][0],
+                limits[i][1] + 1);
         struct grammar *g = convert(schema);
         for (long x = -1200; x < 10300; x++) {
             if (x % 37 && labs(x - limits[i][0]) > 25 && labs(x - limits[i][1]) > 25)
