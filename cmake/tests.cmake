@@ -70,6 +70,7 @@ endif()
 set(tiny ${CMAKE_SOURCE_DIR}/models/hekla-tiny-q8_0.gguf)
 hekla_test(bench.kernels kernel_bench --csv --seconds 0 rmsnorm)
 hekla_test(bench.model model_bench -m ${tiny} -p 4 -n 2 -d 0,100 -r 2)
+hekla_test(bench.grammar grammar_bench -n 4 -r 1)
 hekla_test(bench.host host_bench -n 4 --layers 5 ${tiny})
 
 # A layer that makes drivers fail, see the file; where it lies is what VK_LAYER_PATH gets.

@@ -10,6 +10,7 @@
 #include "common.glsl"
 #include "kv.glsl"
 #include "combine.glsl"
+#include "attn_options.glsl"
 layout(push_constant) uniform Args { attention_args a; };
 layout(binding = 0) readonly buffer Q { float q[]; };
 layout(binding = 1) readonly buffer K { uint kc[]; };
@@ -17,6 +18,7 @@ layout(binding = 2) readonly buffer V { uint vc[]; };
 layout(binding = 3) writeonly buffer Y { float y[]; };
 layout(binding = 4) readonly buffer S { step_args step; };
 layout(binding = 5) buffer P { float p[]; }; /* [chunk if SPLIT, else token][head][2 + head_dim] */
+layout(binding = 6) readonly buffer N { float sinks[]; }; /* [n_head] */
 shared float query[MAX_HEAD_DIM];
 shared float scores[ATTN_CHUNK];
 shared float weights[ATTN_CHUNK];
@@ -27,7 +29,8 @@ vec2 halves(uint w)
     return vec2(half_to_float(w & 0xffffu), half_to_float(w >> 16));
 }
 
-float score(uint head, uint pos)
+/* pos: its place in the cache. */
+float score(uint head, uint pos, float scale)
 {
     vec4 acc = vec4(0.0);
     for (uint d = 0u; d < a.head_dim; d += 4u) {
@@ -36,14 +39,15 @@ float score(uint head, uint pos)
             : uintBitsToFloat(uvec4(kc[e], kc[e + 1u], kc[e + 2u], kc[e + 3u]));
         acc = add4(acc, mul4(vec4(query[d], query[d + 1u], query[d + 2u], query[d + 3u]), k));
     }
-    return mul(block_sum(acc), a.scale);
+    float s = mul(block_sum(acc), scale);
+    return (ATTN & ATTN_SOFTCAP) != 0u ? softcap(s, a.softcap, a.softcap_inv) : s;
 }
 
 /* Chunk's maximum score; leaves p in weights[]. */
-float chunk_weights(uint head, uint first, uint n)
+float chunk_weights(uint head, uint first, uint n, float scale)
 {
     for (uint j = gl_LocalInvocationID.x; j < n; j += SIZE_X)
-        scores[j] = score(head, first + j);
+        scores[j] = score(head, first + j, scale);
     barrier();
     float m = scores[0];
     for (uint j = 1u; j < n; j++)
@@ -85,12 +89,16 @@ void main()
         query[d] = sanitize(q[t * a.q_stride + head * a.head_dim + d]);
     barrier();
     uint n_chunks = (n_pos + ATTN_CHUNK - 1u) / ATTN_CHUNK;
-    uint chunk = SPLIT != 0u ? gl_WorkGroupID.x : a.chunk_first;
+    uint low = window_start(n_pos, a.window), chunk0 = low / ATTN_CHUNK;
+    uint chunk = SPLIT != 0u ? gl_WorkGroupID.x : chunk0 + a.chunk_first;
     uint end = SPLIT != 0u ? chunk + 1u : min(chunk + a.chunk_count, n_chunks);
-    if (chunk >= n_chunks)
+    if (chunk < chunk0 || chunk >= n_chunks)
         return;
+    float scale = a.scale;
+    if ((ATTN & ATTN_TEMPERATURE) != 0u)
+        scale = attn_temperature(scale, a.temperature, (n_pos - 1u) / a.temperature_span);
     uint at = ((SPLIT != 0u ? chunk : t) * a.n_head + head) * (2u + a.head_dim);
-    bool start = SPLIT != 0u || chunk == 0u;
+    bool start = SPLIT != 0u || a.chunk_first == 0u;
     float m = 0.0, l = 0.0;
     if (!start) {
         m = p[at];
@@ -102,8 +110,10 @@ void main()
         barrier(); /* all have read before one writes m and l back */
     }
     for (; chunk < end; chunk++) {
-        uint first = chunk * ATTN_CHUNK, n = min(ATTN_CHUNK, n_pos - first);
-        float m1 = chunk_weights(kv_head, first, n), l1 = chunk_sum(n);
+        uint first = max(chunk * ATTN_CHUNK, low), n = min((chunk + 1u) * ATTN_CHUNK, n_pos) - first;
+        if ((ATTN & ATTN_WINDOW) != 0u)
+            first %= a.n_ctx;
+        float m1 = chunk_weights(kv_head, first, n, scale), l1 = chunk_sum(n);
         join j = join_sums(m, l, m1, l1);
         for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
             vec2 o = chunk_values(kv_head, first, n, d);
@@ -120,12 +130,15 @@ void main()
         p[at] = m;
         p[at + 1u] = l;
     }
-    float inv = finished ? recip(l) : 0.0;
+    join sink = join(m, l, 1.0, 0.0);
+    if (finished && (ATTN & ATTN_SINKS) != 0u)
+        sink = join_sums(m, l, sanitize(sinks[head]), 1.0);
+    float inv = finished ? recip(sink.l) : 0.0;
     uint y_at = t * a.y_stride + head * a.head_dim;
     for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X)
         for (uint k = d; k < d + 2u; k++) {
             if (finished)
-                y[y_at + k] = mul(sums[k], inv);
+                y[y_at + k] = mul((ATTN & ATTN_SINKS) != 0u ? join_value(sink, sums[k], 0.0) : sums[k], inv);
             else
                 p[at + 2u + k] = sums[k];
         }

@@ -2,15 +2,14 @@
  * mkmodel: writes a model of a named Llama shape with random weights and an invented vocabulary, to
  * try sizes and speeds without a real model.
  *
- * Weights have mean 0 and a deviation of 1/sqrt(row), so that activations stay of the usual size.
- * Shapes and mixes of types: src/arch/shape.c.
+ * Shapes and mixes of types: src/arch/shape.c; weights, the same that "hekla bench --synthetic"
+ * makes: src/arch/synthetic.c.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "arch/shape.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +27,10 @@ enum {
 enum { TYPE_NORMAL = 1, TYPE_CONTROL = 3 };
 
 struct maker {
-    struct arch_shape shape;
-    const struct arch_mix *type;
+    struct arch_synthetic model;
     const char *path;
     char *temporary;
     FILE *file;
-    uint64_t random;
     struct arch_tensor *tensors;
     uint32_t n_tensors;
     uint64_t data_bytes, data_written;
@@ -108,7 +105,7 @@ static void put_key_array(struct maker *m, const char *name, uint32_t item, uint
 
 static uint32_t n_merges(const struct maker *m)
 {
-    return m->shape.vocab - N_BYTES - N_SPECIAL;
+    return m->model.shape.vocab - N_BYTES - N_SPECIAL;
 }
 
 /* Token 256 + i is token i / 256 followed by byte i % 256: all strings, each once. */
@@ -153,8 +150,8 @@ static void put_tokens(struct maker *m)
         "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"};
     char text[64];
     uint32_t plain = N_BYTES + n_merges(m);
-    put_key_array(m, "tokenizer.ggml.tokens", GGUF_STRING, m->shape.vocab);
-    for (uint32_t i = 0; i < m->shape.vocab; i++) {
+    put_key_array(m, "tokenizer.ggml.tokens", GGUF_STRING, m->model.shape.vocab);
+    for (uint32_t i = 0; i < m->model.shape.vocab; i++) {
         uint32_t special = i - plain;
         if (i < plain)
             spell(i, text);
@@ -164,8 +161,8 @@ static void put_tokens(struct maker *m)
             snprintf(text, sizeof(text), "<|reserved_special_token_%" PRIu32 "|>", special);
         put_text(m, text);
     }
-    put_key_array(m, "tokenizer.ggml.token_type", GGUF_I32, m->shape.vocab);
-    for (uint32_t i = 0; i < m->shape.vocab; i++)
+    put_key_array(m, "tokenizer.ggml.token_type", GGUF_I32, m->model.shape.vocab);
+    for (uint32_t i = 0; i < m->model.shape.vocab; i++)
         put_int(m, i < plain ? TYPE_NORMAL : TYPE_CONTROL, 4);
     put_key_array(m, "tokenizer.ggml.merges", GGUF_STRING, n_merges(m));
     for (uint32_t i = 0; i < n_merges(m); i++) {
@@ -180,12 +177,12 @@ enum { N_KEYS = 23 };
 
 static void put_keys(struct maker *m)
 {
-    const struct arch_shape *s = &m->shape;
+    const struct arch_shape *s = &m->model.shape;
     uint32_t first_special = N_BYTES + n_merges(m);
     put_key_text(m, "general.architecture", "llama");
     put_key_text(m, "general.name", s->title);
     put_key_u32(m, "general.alignment", ALIGNMENT);
-    put_key_u32(m, "general.file_type", m->type->file_type);
+    put_key_u32(m, "general.file_type", m->model.mix->file_type);
     put_key_u32(m, "llama.vocab_size", s->vocab);
     put_key_u32(m, "llama.context_length", s->ctx);
     put_key_u32(m, "llama.embedding_length", s->embd);
@@ -224,132 +221,29 @@ static void put_directory(struct maker *m)
     }
 }
 
-/* ---- random weights ---------------------------------------------------------------------------
- */
-
-static uint64_t draw(struct maker *m) /* splitmix64 */
-{
-    uint64_t x = m->random += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
-static void store16(uint8_t *out, uint32_t value)
-{
-    out[0] = (uint8_t)value;
-    out[1] = (uint8_t)(value >> 8);
-}
-
-/* Of small numbers, to the nearest, also those below the normal range. */
-static uint32_t half_of(double value)
-{
-    uint32_t sign = value < 0 ? 0x8000 : 0;
-    int exponent;
-    double fraction = frexp(fabs(value), &exponent); /* 0.5 .. 1 */
-    if (exponent < -13)
-        return sign | (uint32_t)lrint(ldexp(fraction, exponent + 24));
-    return sign | (((uint32_t)(exponent + 14) << 10) + (uint32_t)(lrint(fraction * 2048) - 1024));
-}
-
-/* A scale of either sign, within a quarter of the size. */
-static double vary(struct maker *m, double size)
-{
-    uint64_t x = draw(m);
-    double scale = size * (0.75 + (double)(x >> 32) / 4294967296.0 / 2);
-    return x & 1 ? scale : -scale;
-}
-
-/* Scale and minimum of all 32 weights alike (6 bits each), d * scale * (q - 7.5). */
-static void make_q4_k(struct maker *m, uint8_t *block, double deviation)
-{
-    uint32_t s[8];
-    double d = vary(m, deviation / (47.5 * 4.61));
-    store16(block, half_of(d));
-    store16(block + 2, half_of(7.5 * d));
-    for (int i = 0; i < 8; i++)
-        s[i] = 32 + (uint32_t)(draw(m) & 31);
-    for (int i = 0; i < 4; i++) {
-        block[4 + i] = block[8 + i] = (uint8_t)(s[i] | s[i + 4] >> 4 << 6);
-        block[12 + i] = (uint8_t)((s[i + 4] & 15) | (s[i + 4] & 15) << 4);
-    }
-}
-
-/* Random bytes are there; this gives a block its scales. Deviations of the uniform integers: 4.61
- * of 4 bits, 18.5 of 6, 73.9 of 8. */
-static void make_block(struct maker *m, enum quant type, uint8_t *block, double deviation)
-{
-    float f;
-    switch (type) {
-    case QT_f32:
-        f = (float)(vary(m, deviation));
-        memcpy(block, &f, 4);
-        break;
-    case QT_f16:
-        store16(block, half_of(vary(m, deviation)));
-        break;
-    case QT_q8_0:
-        store16(block, half_of(vary(m, deviation / 73.9)));
-        break;
-    case QT_q4_0:
-        store16(block, half_of(vary(m, deviation / 4.61)));
-        break;
-    case QT_q4_k:
-        make_q4_k(m, block, deviation);
-        break;
-    default:
-        store16(block + 208, half_of(vary(m, deviation / (18.5 * 73.9))));
-        break;
-    }
-}
-
-static void put_matrix(struct maker *m, const struct arch_tensor *t, uint8_t *buffer)
+static void put_tensor(struct maker *m, const struct arch_tensor *t, uint8_t *buffer)
 {
     const struct quant_type *q = &quant_types[t->type];
-    uint64_t blocks = t->bytes / q->block_bytes, most = CHUNK / q->block_bytes;
-    double deviation = 1 / sqrt((double)t->columns);
-    for (uint64_t at = 0; at < blocks && !ferror(m->file); at += most) {
-        size_t n = (size_t)(blocks - at < most ? blocks - at : most);
-        for (size_t i = 0; i < n * q->block_bytes; i += 8) {
-            uint64_t x = draw(m);
-            memcpy(buffer + i, &x, 8);
-        }
-        for (size_t i = 0; i < n; i++)
-            make_block(m, t->type, buffer + i * q->block_bytes, deviation);
-        put(m, buffer, n * q->block_bytes);
-        m->data_written += n * q->block_bytes;
+    uint64_t most = CHUNK / q->block_bytes * q->block_bytes;
+    const struct gguf_tensor tensor = {.name = {t->name, strlen(t->name)},
+        .n_dims = t->rows == 1 ? 1 : 2,
+        .dims = {t->columns, t->rows, 1, 1},
+        .type = q->file_id};
+    for (uint64_t at = 0; at < t->bytes && !ferror(m->file); at += most) {
+        uint64_t n = t->bytes - at < most ? t->bytes - at : most;
+        arch_synthetic_make(&m->model, &tensor, at, n, buffer);
+        put(m, buffer, (size_t)n);
+        m->data_written += n;
         if (isatty(STDERR_FILENO))
             fprintf(stderr, "\r%3.0f %%", 100 * (double)m->data_written / (double)m->data_bytes);
     }
 }
 
-/* What divides the rotation frequencies of slow dimensions in Llama 3.1. */
-static float rope_factor(const struct arch_shape *s, uint32_t i)
-{
-    const double pi = 3.14159265358979323846, low = 1, high = 4, old_ctx = 8192;
-    double waves = old_ctx * pow(500000.0, -2.0 * i / s->head_dim) / (2 * pi);
-    if (waves > high)
-        return 1;
-    if (waves < low)
-        return s->rope_factor;
-    double smooth = (waves - low) / (high - low);
-    return (float)(1 / ((1 - smooth) / s->rope_factor + smooth));
-}
-
 static void put_data(struct maker *m, uint8_t *buffer)
 {
     for (uint32_t i = 0; i < m->n_tensors; i++) {
-        const struct arch_tensor *t = &m->tensors[i];
-        bool rope = !strcmp(t->name, "rope_freqs.weight");
-        if (t->rows > 1)
-            put_matrix(m, t, buffer);
-        for (uint32_t k = 0; t->rows == 1 && k < t->columns; k++) {
-            float value = rope ? rope_factor(&m->shape, k) : 1.0f;
-            uint32_t word;
-            memcpy(&word, &value, 4);
-            put_int(m, word, 4);
-        }
-        for (uint64_t n = t->bytes; n % ALIGNMENT; n++)
+        put_tensor(m, &m->tensors[i], buffer);
+        for (uint64_t n = m->tensors[i].bytes; n % ALIGNMENT; n++)
             putc(0, m->file);
     }
 }
@@ -426,20 +320,12 @@ static int write_file(struct maker *m)
 /* ---- arguments --------------------------------------------------------------------------------
  */
 
-/* make_block knows their scales. */
-static bool can_make(enum quant type)
-{
-    return type == QT_f32 || type == QT_f16 || type == QT_q8_0 || type == QT_q4_0 ||
-           type == QT_q4_k || type == QT_q6_k;
-}
-
 static int usage(void)
 {
     printf("usage: mkmodel [flags] OUT\n\n"
            "Writes a GGUF file with a Llama model of random weights and an invented vocabulary.\n\n"
-           "  --shape NAME   llama3.2-1b (default), llama3.2-3b, llama3.1-8b, llama3.1-70b,\n"
-           "                 mistral-7b or tiny\n"
-           "  --type NAME    f32, f16, q8_0, q4_0 (default), q4_k, q4_k_m or q6_k\n"
+           "  --shape NAME   llama3.2-1b (default), llama3.1-8b, tiny or another of shape.c\n"
+           "  --type NAME    f32, f16, q8_0, q4_0 (default), q4_k, q4_k_m or another of shape.c\n"
            "  --layers N     another number of layers than the shape has\n"
            "  --seed N       of the weights; default 0\n");
     return 0;
@@ -453,20 +339,20 @@ static int set_flag(struct maker *m, const char *flag, const char *value)
     if (!strcmp(flag, "--shape")) {
         const struct arch_shape *shape = arch_shape_find(value, strlen(value));
         if (shape) {
-            m->shape = *shape;
+            m->model.shape = *shape;
             return 0;
         }
     } else if (!strcmp(flag, "--type")) {
         const struct arch_mix *type = arch_mix_find(value, strlen(value));
-        if (type && can_make(type->matrix) && can_make(type->output)) {
-            m->type = type;
+        if (type && arch_synthetic_can(type)) {
+            m->model.mix = type;
             return 0;
         }
     } else if (!strcmp(flag, "--layers") && is_number && number >= 1 && number <= 1000) {
-        m->shape.layers = (uint32_t)number;
+        m->model.shape.layers = (uint32_t)number;
         return 0;
     } else if (!strcmp(flag, "--seed") && is_number) {
-        m->random = number;
+        m->model.seed = number;
         return 0;
     }
     return fail("%s %s is not understood (mkmodel --help)", flag, value) + 1;
@@ -494,13 +380,13 @@ static int read_arguments(struct maker *m, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct maker m = {.shape = *arch_shape_at(0), .type = arch_mix_find("q4_0", 4)};
+    struct maker m = {.model = {.shape = *arch_shape_at(0), .mix = arch_mix_find("q4_0", 4)}};
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return usage();
     int code = read_arguments(&m, argc, argv);
     if (!code)
-        m.tensors = arch_shape_tensors(&m.shape, m.type, &m.n_tensors, &m.data_bytes);
+        m.tensors = arch_shape_tensors(&m.model.shape, m.model.mix, &m.n_tensors, &m.data_bytes);
     if (!code)
         code = m.tensors ? write_file(&m) : fail("not enough memory");
     free(m.temporary);

@@ -3,10 +3,10 @@
  *
  *   isa_stats [--raw] [FORMAT ...]     the device named by HEKLA_TEST_DEVICE, else the best
  *
- * For each weight format (or those named), the ops of a one-layer model of Llama 8B's shape are built as the product
- * builds them on this device (with HEKLA_CAPS), for one token and for a batch; every pipeline of
- * theirs is compiled once and the driver's statistics are printed as CSV. --raw prints the driver's
- * own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
+ * For each weight format (or those named), the ops of a one-layer model of Llama 8B's shape are
+ * built as the product builds them on this device (with HEKLA_CAPS), for one token and for a batch;
+ * every pipeline of theirs is compiled once and the driver's statistics are printed as CSV. --raw
+ * prints the driver's own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
  */
 #include "isa.h"
 
@@ -23,7 +23,6 @@ enum { MOST_PIPELINES = 4096 };
 
 struct state {
     struct gpu_device *dev;
-    const struct arch *arch;
     bool raw;
     char **formats; /* none: all */
     int n_formats;
@@ -80,7 +79,7 @@ static hekla_status measure_session(struct state *s, struct hekla_session *sessi
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == HEKLA_OK; i++) {
         struct op_list list;
         session_init_list(session, &list, steps[i]);
-        s->arch->build(&m->m, &session->scratch, ARCH_LOGITS_ALL, &list);
+        arch_build(&m->m, &session->scratch, ARCH_LOGITS_ALL, &list);
         op_nll(&list, session->nll, session->scratch.logits);
         op_sample(&list, logits, session->scores,
             (struct gpu_view){&session->ring, 0, RING_SIZE * 4}, m->m.params.n_vocab);
@@ -89,12 +88,27 @@ static hekla_status measure_session(struct state *s, struct hekla_session *sessi
     return status;
 }
 
+/* What only measures the device. */
+static hekla_status measure_gauges(struct state *s)
+{
+    struct gpu_buffer none = {.size = 1 << 20};
+    struct gpu_view x = {&none, 0, 1 << 16}, y = {&none, 1 << 18, 1 << 16};
+    struct op_list list = {.caps = gpu_device_caps(s->dev), .n_tokens = 1};
+    op_stream(&list, y, x);
+    op_peak(&list, K_peak_f32, y, x, 1);
+    if (kernel_available(K_peak_dot, -1, list.caps))
+        op_peak(&list, K_peak_dot, y, x, 1);
+    return measure_ops(s, &list);
+}
+
 static hekla_status measure_format(struct state *s, enum quant quant)
 {
     struct arch_shape shape = *arch_shape_find("llama3.1-8b", 11);
     const struct arch_mix mix = {.matrix = quant, .output = quant};
-    struct hekla_model model = {.arch = s->arch, .m.dev = s->dev};
+    struct hekla_model model = {.m.dev = s->dev};
     struct hekla_session session = {.model = &model};
+    size_t n_rules;
+    const struct weight_rule *rules = arch_rules(&n_rules);
     uint64_t size;
     shape.layers = 1;
     model.m.params = arch_shape_params(&shape);
@@ -103,8 +117,7 @@ static hekla_status measure_format(struct state *s, enum quant quant)
         file ? gguf_open_memory(&model.gguf, file, size, "shape", quant_file_bytes, &s->err)
              : HEKLA_MEMORY;
     if (status == HEKLA_OK)
-        status = model_weights_place(
-            &model.m, model.gguf, "shape", s->arch->rules, s->arch->n_rules, &s->err);
+        status = model_weights_place(&model.m, model.gguf, "shape", rules, n_rules, &s->err);
     if (status == HEKLA_OK)
         status = session_place(&session,
             &(struct hekla_session_options){.n_ctx = 4096, .n_batch = 512}, 1ull << 40, &s->err);
@@ -137,6 +150,8 @@ static hekla_status measure_all(struct state *s)
     for (int q = 0; q < QT_COUNT && status == HEKLA_OK; q++)
         if (is_wanted(s, quant_types[q].name))
             status = measure_format(s, (enum quant)q);
+    if (is_wanted(s, "-"))
+        status = status ? status : measure_gauges(s);
     gpu_device_close(s->dev);
     return status;
 }
@@ -144,10 +159,7 @@ static hekla_status measure_all(struct state *s)
 int main(int argc, char **argv)
 {
     bool raw = argc > 1 && strcmp(argv[1], "--raw") == 0;
-    struct state s = {.arch = &arch_llama,
-        .raw = raw,
-        .formats = argv + 1 + raw,
-        .n_formats = argc - 1 - raw};
+    struct state s = {.raw = raw, .formats = argv + 1 + raw, .n_formats = argc - 1 - raw};
     if (s.n_formats && s.formats[0][0] == '-') {
         fprintf(stderr, "usage: isa_stats [--raw] [FORMAT ...]\n");
         return 2;

@@ -79,7 +79,8 @@ struct hekla_device_info {
     uint64_t memory_bytes;      /* size of the largest device-local heap */
     uint64_t memory_free_bytes; /* what can be allocated now, where the driver tells */
     uint32_t subgroup_size, subgroup_min, subgroup_max;
-    char paths[512]; /* optional features that faster kernels can use, comma-separated */
+    char paths[512];   /* optional features that faster kernels can use, comma-separated */
+    bool host_visible; /* the host can write all its memory: shared, or a large BAR (ReBAR) */
     bool usable;
     bool chosen;   /* what a model is opened on when no device is named */
     char why[128]; /* why it is or is not usable, or chosen */
@@ -166,7 +167,10 @@ HEKLA_API int hekla_helper_main(int argc, char **argv);
 /* ---- models -------------------------------------------------------------------------------- */
 
 struct hekla_model_options {
-    const char *path;   /* GGUF file, or the first of a split model; NULL: the built-in model */
+    const char *path; /* GGUF file, or the first of a split model; NULL: the built-in model */
+    /* Instead of a path, "SHAPE:TYPE" such as "llama3.1-8b:q4_k_m": random weights, the same on
+     * every machine, made in device memory. Such a model has no text: tokens only. */
+    const char *synthetic;
     const char *device; /* id, or part of a name; "ref"; NULL: the best device */
     const char *caps;   /* capability overrides such as "int_dot=0"; NULL: none */
     bool vocab_only;    /* header and tokenizer only; no device is opened */
@@ -182,6 +186,7 @@ struct hekla_model_info {
     char name[128]; /* general.name, or the file's name */
     char architecture[64];
     char type_name[32]; /* the commonest weight type, such as "Q4_K" */
+    int32_t file_type;  /* general.file_type; -1: the file does not tell */
     char device[256];
     bool device_is_cpu; /* software Vulkan or the reference: slow */
     uint64_t n_params;
@@ -200,6 +205,41 @@ HEKLA_API hekla_status hekla_model_open(
 /* All sessions on it must be closed before. NULL is allowed. */
 HEKLA_API void hekla_model_close(hekla_model *model);
 HEKLA_API void hekla_model_get_info(const hekla_model *model, struct hekla_model_info *out);
+
+/* What a model's device does at best, measured now by kernels that do nothing else, the faster of
+ * several runs each; and what it is. */
+struct hekla_limits {
+    struct hekla_device_info device;
+    double read, copy;   /* bytes a second: reading alone; copying, read and written bytes */
+    double f32, int_dot; /* operations a second: fp32; 8-bit integers. 0: cannot be measured */
+    /* bytes a second at which the model's own weights were read; far below `read`: they are not in
+     * device memory. */
+    double weights_read;
+    uint64_t weights_bytes;
+    bool spilled; /* by that: less than half of `read`, on a device with memory of its own */
+};
+/* Blocking, a second or so; needs some device memory for a moment. No session may be at work. */
+HEKLA_API hekla_status hekla_model_measure(
+    hekla_model *model, struct hekla_limits *out, struct hekla_error *err);
+
+/* Whether a model fits a device, and how fast it will be, without loading it. */
+struct hekla_prediction {
+    char device[256];
+    bool device_is_cpu;
+    uint64_t weights_bytes, memory_free_bytes;
+    uint64_t working_bytes;                          /* what a session needs besides the KV cache */
+    uint64_t position_bytes_f16, position_bytes_f32; /* of the KV cache, per position */
+    /* Most positions that fit beside the weights, up to what the model was trained for; 0: the
+     * weights do not fit. */
+    uint32_t n_ctx_f16, n_ctx_f32;
+    double generation, prompt; /* tokens a second, with an empty context; 0: cannot be told */
+    uint32_t n_prompt;         /* the length of prompt that is meant */
+};
+/* path or synthetic, device, caps, proof and notice of the options count. Measures every kernel
+ * that the model needs on one layer of its width, made of random weights; then counts. Blocking,
+ * some seconds. */
+HEKLA_API hekla_status hekla_predict(const struct hekla_model_options *options,
+    struct hekla_prediction *out, struct hekla_error *err);
 
 /* Writes a table of the file's metadata and tensors as text (for `hekla info`): calls write with
  * pieces of UTF-8. */
@@ -242,15 +282,53 @@ HEKLA_API size_t hekla_text_stream_add(const hekla_model *model, struct hekla_te
 HEKLA_API bool hekla_token_is_end(const hekla_model *model, hekla_token token);
 
 struct hekla_message {
-    const char *role;    /* "system", "user", "assistant" */
-    const char *content; /* UTF-8 */
+    const char *role;    /* "system", "user", "assistant", "tool" */
+    const char *content; /* UTF-8; may be NULL beside tool_calls */
+    /* The rest may be NULL: */
+    const char *reasoning;    /* of an assistant: what it thought before the content */
+    const char *tool_calls;   /* of an assistant: JSON, a list of calls as OpenAI has them */
+    const char *tool_call_id; /* of a tool's result, and the tool's name */
+    const char *name;
 };
-/* Renders a conversation in the model's chat format, ready for HEKLA_TOKENIZE_SPECIAL (which must
- * not add another begin-of-text: the text has it). With add_assistant, ends with the header of the
- * assistant's answer. *text is malloc'ed: the caller frees it. */
+struct hekla_chat_options {
+    const char *chat_template; /* Jinja, or a format's name such as "chatml"; NULL: the model's */
+    const char *tools;         /* JSON: a list of tools as OpenAI has them; NULL: none */
+    const char *variables;     /* JSON: an object, more variables for the template; NULL: none */
+    bool no_answer;            /* do not end with the header of the assistant's answer */
+    bool continue_last;        /* end inside the last message, so that it is continued */
+    int64_t now;               /* Unix time for templates that tell the date; 0: the clock's */
+};
+/* Renders a conversation by the model's own chat template (Jinja, as transformers renders it),
+ * ready for HEKLA_TOKENIZE_SPECIAL (which must not add another begin-of-text: the text has it). A
+ * file without a template gets the named format that its special tokens tell. With add_assistant,
+ * ends with the header of the assistant's answer. *text is malloc'ed: the caller frees it.
+ * HEKLA_FORMAT if the template is not valid, refuses the conversation, or takes too much time,
+ * memory or depth. Thread-safe. */
 HEKLA_API hekla_status hekla_chat_format(const hekla_model *model,
     const struct hekla_message *messages, size_t n, bool add_assistant, char **text,
     struct hekla_error *err);
+HEKLA_API hekla_status hekla_chat_format_with(const hekla_model *model,
+    const struct hekla_message *messages, size_t n, const struct hekla_chat_options *options,
+    char **text, struct hekla_error *err);
+/* The same with the messages as JSON, of which templates see all members. */
+HEKLA_API hekla_status hekla_chat_format_json(const hekla_model *model, const char *messages,
+    const struct hekla_chat_options *options, char **text, struct hekla_error *err);
+
+struct hekla_answer { /* malloc'ed: hekla_answer_free */
+    char *content;    /* never NULL */
+    char *reasoning;  /* NULL: none was written out */
+    char *tool_calls; /* JSON, as in struct hekla_message; NULL: none */
+};
+/* Takes an answer apart, ready to be put into a message: what was thought, between tags such as
+ * <think> of which the prompt may have opened one, and, if the model was given tools, its calls:
+ * <tool_call>{...}</tool_call>, [TOOL_CALLS][...], or nothing but {"name": ..., ...}. prompt: the
+ * text that was answered, or NULL. What is no call of these forms is content. Thread-safe. */
+HEKLA_API hekla_status hekla_answer_parse(const char *prompt, const char *answer, bool tools,
+    struct hekla_answer *out, struct hekla_error *err);
+HEKLA_API void hekla_answer_free(struct hekla_answer *answer);
+
+/* The formats that chat_template can name: i = 0, 1, ...; NULL behind the last. */
+HEKLA_API const char *hekla_chat_format_name(size_t i);
 
 /* ---- sessions ------------------------------------------------------------------------------ */
 
@@ -366,7 +444,7 @@ HEKLA_API hekla_status hekla_sampling_check(
  * on the device where it can (penalties, top_k, top_p, min_p, temperature, in this order), else on
  * the host; a detail notice of the model tells which and why. sampling NULL: the model's. With a
  * grammar a token is drawn as without one, and again among those allowed only if it is refused;
- * ends, too, when the text is complete and nothing can follow; HEKLA_UNSUPPORTED if no token of the
+ * ends with an end token, whatever ignore_end says, or when nothing can follow; HEKLA_UNSUPPORTED if no token of the
  * vocabulary goes on. mirostat and adaptive_p begin anew with each call. Random numbers are a
  * function of seed and position alone, so a seed gives the same text everywhere. `token` is called
  * for each token, in order; it returns false to stop. An end token is reported to the callback, and

@@ -1,22 +1,29 @@
 #include "arch/shape.h"
 
+#include "arch/arch.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct arch_shape shapes[] = {
-    {"llama3.2-1b", "Random 1B", 16, 2048, 8192, 32, 8, 64, 128256, 131072, 32, true},
-    {"llama3.2-3b", "Random 3B", 28, 3072, 8192, 24, 8, 128, 128256, 131072, 32, true},
-    {"llama3.1-8b", "Random 8B", 32, 4096, 14336, 32, 8, 128, 128256, 131072, 8, false},
-    {"llama3.1-70b", "Random 70B", 80, 8192, 28672, 64, 8, 128, 128256, 131072, 8, false},
-    {"mistral-7b", "Random 7B", 32, 4096, 14336, 32, 8, 128, 32768, 32768, 0, false},
-    {"tiny", "Random Tiny", 2, 256, 512, 4, 2, 64, 1024, 2048, 8, false},
+    {"llama3.2-1b", "Random 1B", 16, 2048, 8192, 32, 8, 64, 128256, 131072, 32, true, false},
+    {"llama3.2-3b", "Random 3B", 28, 3072, 8192, 24, 8, 128, 128256, 131072, 32, true, false},
+    {"llama3.1-8b", "Random 8B", 32, 4096, 14336, 32, 8, 128, 128256, 131072, 8, false, false},
+    {"llama3.1-70b", "Random 70B", 80, 8192, 28672, 64, 8, 128, 128256, 131072, 8, false, false},
+    {"mistral-7b", "Random 7B", 32, 4096, 14336, 32, 8, 128, 32768, 32768, 0, false, false},
+    {"llama2-7b", "Random 7B", 32, 4096, 11008, 32, 32, 128, 32000, 4096, 0, false, false},
+    {"qwen2.5-14b", "Random 14B", 48, 5120, 13824, 40, 8, 128, 152064, 32768, 0, false, true},
+    {"llama-160m", "Random 160M", 12, 768, 3072, 12, 12, 64, 32000, 2048, 0, false, false},
+    {"llama-68m", "Random 68M", 2, 768, 3072, 12, 12, 64, 32000, 2048, 0, false, false},
+    {"tiny", "Random Tiny", 2, 256, 512, 4, 2, 64, 1024, 2048, 8, false, false},
 };
 
 static const struct arch_mix mixes[] = {
     {"f32", QT_f32, QT_f32, false, 0},
     {"f16", QT_f16, QT_f16, false, 1},
+    {"bf16", QT_bf16, QT_bf16, false, 32},
     {"q8_0", QT_q8_0, QT_q8_0, false, 7},
     {"q6_k", QT_q6_k, QT_q6_k, false, 18},
     {"q5_k", QT_q5_k, QT_q6_k, false, 16},
@@ -24,6 +31,10 @@ static const struct arch_mix mixes[] = {
     {"q4_k_m", QT_q4_k, QT_q6_k, true, 15},
     {"q4_k", QT_q4_k, QT_q6_k, false, 14},
     {"q4_0", QT_q4_0, QT_q6_k, false, 2},
+    {"q4_1", QT_q4_1, QT_q6_k, false, 3},
+    {"q5_0", QT_q5_0, QT_q6_k, false, 8},
+    {"q5_1", QT_q5_1, QT_q6_k, false, 9},
+    {"iq4_nl", QT_iq4_nl, QT_q6_k, false, 25},
     {"q3_k", QT_q3_k, QT_q6_k, false, 11},
 };
 
@@ -100,13 +111,17 @@ static void add_layer(
         char name[64];
         snprintf(name, sizeof(name), "blk.%" PRIu32 ".%s.weight", i, rows[k].name);
         add(l, name, rows[k].type, rows[k].columns, rows[k].rows);
+        if (s->qkv_bias && k >= 1 && k <= 3) {
+            snprintf(name, sizeof(name), "blk.%" PRIu32 ".%s.bias", i, rows[k].name);
+            add(l, name, QT_f32, rows[k].rows, 1);
+        }
     }
 }
 
 struct arch_tensor *arch_shape_tensors(
     const struct arch_shape *s, const struct arch_mix *mix, uint32_t *n, uint64_t *data_bytes)
 {
-    struct list l = {.tensors = calloc(4 + 9 * (size_t)s->layers, sizeof(*l.tensors))};
+    struct list l = {.tensors = calloc(4 + 12 * (size_t)s->layers, sizeof(*l.tensors))};
     if (!l.tensors)
         return NULL;
     add(&l, "token_embd.weight", s->tied ? mix->output : mix->matrix, s->embd, s->vocab);
@@ -132,6 +147,7 @@ struct model_params arch_shape_params(const struct arch_shape *s)
         .n_ff = s->ff,
         .head = {s->heads, s->kv_heads, s->head_dim, s->head_dim},
         .norm_eps = 1e-5f,
+        .blocks = BLOCKS_LLAMA,
         .rope = {.base = 500000, .factor = 1, .original_ctx = s->ctx, .attn_factor = 1},
     };
 }

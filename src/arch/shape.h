@@ -13,6 +13,7 @@ struct arch_shape {
     uint32_t layers, embd, ff, heads, kv_heads, head_dim, vocab, ctx;
     float rope_factor; /* of the Llama 3.1 rule, old context 8192; 0: none */
     bool tied;         /* the embedding is also the output matrix */
+    bool qkv_bias;
 };
 
 struct arch_mix {
@@ -46,5 +47,19 @@ struct model_params arch_shape_params(const struct arch_shape *shape);
  * and *size says how long it would be with its data, which are not there. NULL: out of memory. */
 void *arch_shape_directory(
     const struct arch_shape *shape, const struct arch_mix *mix, uint64_t *size);
+
+/* synthetic.c: a model of a shape with random weights. */
+struct arch_synthetic {
+    struct arch_shape shape;
+    const struct arch_mix *mix;
+    uint64_t seed;
+};
+/* name: "SHAPE:TYPE", or "SHAPE" for Q4_K_M. */
+hekla_status arch_synthetic_find(
+    struct arch_synthetic *out, const char *name, struct hekla_error *err);
+bool arch_synthetic_can(const struct arch_mix *mix);
+/* Bytes of a tensor, whole blocks; a gguf_make_fn. user: the arch_synthetic. */
+void arch_synthetic_make(
+    const void *user, const struct gguf_tensor *t, uint64_t offset, uint64_t bytes, uint8_t *out);
 
 #endif

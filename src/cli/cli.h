@@ -1,6 +1,6 @@
 /*
  * cli: the `hekla` program. One file per subcommand; it sees the engine only through hekla/hekla.h,
- * and what makes model files through convert/convert.h.
+ * and what makes model files, measures and compares through convert/ and bench/.
  *
  * stdout carries results (text, tables, hashes), stderr everything said about them. Only this
  * room reads the environment. Whatever a cli_..._open or a loader returns, its caller releases.
@@ -35,6 +35,10 @@ int cli_run(int argc, char **argv);
 int cli_tokenize(int argc, char **argv);
 int cli_perplexity(int argc, char **argv);
 int cli_quantize(int argc, char **argv);
+int cli_bench(int argc, char **argv);
+int cli_compare(int argc, char **argv);
+/* info --predict; path or synthetic or neither, device may be NULL. */
+int cli_predict(const char *path, const char *synthetic, const char *device);
 
 /* The devices, malloc'ed. Returns an exit code, after a sentence. */
 int cli_list_devices(struct hekla_device_info **out, size_t *n, struct hekla_error *err);

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 struct info_options {
-    const char *model;
+    const char *model, *synthetic, *device;
+    bool predict;
 };
 
 static const struct cli_option rows[] = {
@@ -15,12 +16,28 @@ static const struct cli_option rows[] = {
         .offset = offsetof(struct info_options, model),
         .value = "FILE",
         .help = "GGUF file, or the first of a split model; default: the built-in model"},
+    {.type = CLI_OPTION_SET,
+        .names = "--predict",
+        .offset = offsetof(struct info_options, predict),
+        .help = "will it fit, with which context, and how fast will it be: from what a layer like "
+                "its own takes on the device, without loading it"},
+    {.type = CLI_OPTION_TEXT,
+        .names = "--synthetic",
+        .offset = offsetof(struct info_options, synthetic),
+        .value = "SHAPE:TYPE",
+        .help = "with --predict: a known shape instead of a file, as in \"hekla bench\""},
+    {.type = CLI_OPTION_TEXT,
+        .names = "-dev|--device",
+        .offset = offsetof(struct info_options, device),
+        .value = "ID",
+        .help = "with --predict: on this device; default: the best"},
 };
 
 static const struct cli_options options_of_info = {
     .command = "info",
-    .usage = "[-m FILE]",
-    .about = "Shows a model file's metadata and tensors, and a summary. No device is needed.",
+    .usage = "[-m FILE] [--predict]",
+    .about = "Shows a model file's metadata and tensors, and a summary. No device is needed, but "
+             "for --predict.",
     .rows = rows,
     .n_rows = sizeof(rows) / sizeof(rows[0]),
 };
@@ -78,6 +95,10 @@ int cli_info(int argc, char **argv)
     enum cli_parse parsed = cli_options_parse(&options_of_info, argc, argv, &options);
     if (parsed != CLI_PARSE_OK)
         return parsed == CLI_PARSE_HELP ? CLI_OK : CLI_USAGE;
+    if (options.predict)
+        return cli_predict(options.model, options.synthetic, options.device);
+    if (options.synthetic || options.device)
+        return cli_fail(CLI_USAGE, "--synthetic and --device go with --predict");
     int code = cli_open_vocabulary(&model, options.model);
     if (code != CLI_OK)
         return code;

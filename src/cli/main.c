@@ -10,6 +10,8 @@ static const struct cli_command commands[] = {
     {"doctor", "test every kernel on a device against the reference", cli_doctor},
     {"devices", "list what a model can run on", cli_devices},
     {"info", "show a model file's metadata, tensors and a summary", cli_info},
+    {"bench", "measure how fast a device is, and how near to its limits", cli_bench},
+    {"compare", "compare results of bench, also with llama-bench's", cli_compare},
     {"perplexity", "measure how well a model predicts a text", cli_perplexity},
     {"quantize", "make a model file smaller", cli_quantize},
     {"tokenize", "show the tokens of a text", cli_tokenize},
@@ -30,6 +32,8 @@ static int help(void)
                "  HEKLA_CAPS   switches off what a device can do, such as int_dot=0\n"
                "  XDG_CACHE_HOME\n"
                "               keeps what the self-test found, in hekla/; else ~/.cache does\n"
+               "  XDG_DATA_HOME\n"
+               "               keeps runs of bench, in hekla/bench/; else ~/.local/share does\n"
                "  HEKLA_LAYERS 1: let implicit Vulkan layers (overlays) in\n"
                "  NO_COLOR     no colours\n"
                "  GGML_VK_VISIBLE_DEVICES, VK_DRIVER_FILES, MESA_VK_DEVICE_SELECT and the Vulkan\n"

@@ -250,6 +250,11 @@ static bool take_operand(const struct cli_options *options, const char *text, vo
 {
     for (size_t i = 0; i < options->n_rows; i++) {
         const char **member = (const char **)((char *)values + options->rows[i].offset);
+        struct cli_list *all = (struct cli_list *)(void *)member;
+        if (options->rows[i].type == CLI_OPTION_OPERANDS && all->n < CLI_LIST_MOST) {
+            all->items[all->n++] = text;
+            return true;
+        }
         if (options->rows[i].type == CLI_OPTION_OPERAND && !*member) {
             *member = text;
             return true;

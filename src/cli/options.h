@@ -11,16 +11,17 @@
 #include <stdint.h>
 
 enum cli_option_type {
-    CLI_OPTION_TEXT,    /* const char * */
-    CLI_OPTION_INTEGER, /* int64_t, from min to max */
-    CLI_OPTION_REAL,    /* double, from min to max */
-    CLI_OPTION_LIST,    /* struct cli_list: the flag may be given several times */
-    CLI_OPTION_CHOICE,  /* int: index in choices */
-    CLI_OPTION_SET,     /* bool, becomes true */
-    CLI_OPTION_UNSET,   /* bool, becomes false */
-    CLI_OPTION_HEADING, /* no flag: starts a group in --help */
-    CLI_OPTION_OPERAND, /* const char *: the next argument that is no flag; its name is for --help
-                         */
+    CLI_OPTION_TEXT,     /* const char * */
+    CLI_OPTION_INTEGER,  /* int64_t, from min to max */
+    CLI_OPTION_REAL,     /* double, from min to max */
+    CLI_OPTION_LIST,     /* struct cli_list: the flag may be given several times */
+    CLI_OPTION_CHOICE,   /* int: index in choices */
+    CLI_OPTION_SET,      /* bool, becomes true */
+    CLI_OPTION_UNSET,    /* bool, becomes false */
+    CLI_OPTION_HEADING,  /* no flag: starts a group in --help */
+    CLI_OPTION_OPERAND,  /* const char *: the next argument that is no flag; its name is for --help
+                          */
+    CLI_OPTION_OPERANDS, /* struct cli_list: all further ones */
 };
 
 enum { CLI_LIST_MOST = 64 };

@@ -21,26 +21,38 @@ struct chat {
 /* What a command or an answer leads to. */
 enum next { NEXT_MESSAGE, NEXT_EXIT };
 
-static bool add_message(struct chat *chat, const char *role, const char *content)
+/* Takes what the answer holds. */
+static bool add_answer(struct chat *chat, const char *role, struct hekla_answer *parts)
 {
     if (chat->n == chat->cap) {
         size_t cap = chat->cap ? 2 * chat->cap : 16;
         struct hekla_message *grown = realloc(chat->messages, cap * sizeof(*grown));
-        if (!grown)
+        if (!grown) {
+            hekla_answer_free(parts);
             return false;
+        }
         chat->messages = grown;
         chat->cap = cap;
     }
-    char *copy = strdup(content);
-    if (!copy)
-        return false;
-    chat->messages[chat->n++] = (struct hekla_message){.role = role, .content = copy};
+    chat->messages[chat->n++] = (struct hekla_message){.role = role,
+        .content = parts->content,
+        .reasoning = parts->reasoning,
+        .tool_calls = parts->tool_calls};
     return true;
+}
+
+static bool add_message(struct chat *chat, const char *role, const char *content)
+{
+    struct hekla_answer parts = {.content = strdup(content)};
+    return parts.content && add_answer(chat, role, &parts);
 }
 
 static void drop_message(struct chat *chat)
 {
-    free((char *)(uintptr_t)chat->messages[--chat->n].content);
+    const struct hekla_message *m = &chat->messages[--chat->n];
+    free((char *)(uintptr_t)m->content);
+    free((char *)(uintptr_t)m->reasoning);
+    free((char *)(uintptr_t)m->tool_calls);
 }
 
 static bool last_is(const struct chat *chat, const char *role)
@@ -57,20 +69,21 @@ static bool reset(struct chat *chat)
     return !system || add_message(chat, "system", system);
 }
 
-/* The conversation as tokens that fit, or an exit code after a sentence. */
-static int tokenize(const struct chat *chat, hekla_token **tokens, size_t *n)
+/* The conversation as text and as tokens that fit, or an exit code after a sentence. */
+static int tokenize(const struct chat *chat, char **prompt, hekla_token **tokens, size_t *n)
 {
     struct hekla_error err = {0};
     const struct cli_run *run = chat->run;
     uint32_t n_ctx = hekla_session_n_ctx(run->session);
     char *text = NULL;
 
-    hekla_status status = hekla_chat_format(run->model, chat->messages, chat->n, true, &text, &err);
+    hekla_status status =
+        hekla_chat_format_with(run->model, chat->messages, chat->n, &run->chat, &text, &err);
     if (status != HEKLA_OK)
         return cli_fail_status(status, &err);
     int code =
         cli_input_tokenize(run->model, text, strlen(text), HEKLA_TOKENIZE_SPECIAL, tokens, n);
-    free(text);
+    *prompt = text;
     if (code != CLI_OK || *n < n_ctx)
         return code;
     free(*tokens);
@@ -97,22 +110,40 @@ static void explain_stop(const struct chat *chat, enum cli_stop stop)
         cli_note("(stopped; Ctrl-C again leaves)");
 }
 
+static int keep_answer(struct chat *chat, const char *prompt, const char *text)
+{
+    struct hekla_answer parts = {0};
+    struct hekla_error err = {0};
+    hekla_status status =
+        hekla_answer_parse(prompt, text, chat->run->chat.tools != NULL, &parts, &err);
+    if (status != HEKLA_OK)
+        return cli_fail_status(status, &err);
+    bool calls = parts.tool_calls != NULL;
+    if (!add_answer(chat, "assistant", &parts))
+        return cli_fail(CLI_MEMORY, "not enough memory for the conversation");
+    if (calls && chat->terminal)
+        cli_note("(a tool is called; what you write next is its result)");
+    return CLI_OK;
+}
+
 /* Answers the conversation, whose last message is the user's. A message that cannot be answered
  * is taken back, so that the next one starts from what worked. */
 static int answer(struct chat *chat)
 {
     struct cli_text text = {0};
     hekla_token *tokens = NULL;
+    char *prompt = NULL;
     size_t n = 0;
     enum cli_stop stop = CLI_STOP_END;
 
-    int code = tokenize(chat, &tokens, &n);
+    int code = tokenize(chat, &prompt, &tokens, &n);
     if (code == CLI_OK)
         code = cli_generate(chat->run, tokens, n, &text, &stop);
     if (code != CLI_OK)
         drop_message(chat);
-    else if (!add_message(chat, "assistant", text.data ? text.data : ""))
-        code = cli_fail(CLI_MEMORY, "not enough memory for the conversation");
+    else
+        code = keep_answer(chat, prompt, text.data ? text.data : "");
+    free(prompt);
     free(tokens);
     cli_text_free(&text);
     if (code != CLI_OK)
@@ -126,7 +157,8 @@ static int answer(struct chat *chat)
 
 static int send_message(struct chat *chat, const char *content)
 {
-    if (!add_message(chat, "user", content))
+    bool result = last_is(chat, "assistant") && chat->messages[chat->n - 1].tool_calls;
+    if (!add_message(chat, result ? "tool" : "user", content))
         return cli_fail(CLI_MEMORY, "not enough memory for the conversation");
     return answer(chat);
 }

@@ -99,6 +99,8 @@ static void close_run(struct cli_run *run)
     hekla_model_close(run->model);
     hekla_grammar_close(run->grammar);
     cli_text_free(&run->text);
+    cli_text_free(&run->chat_template);
+    cli_text_free(&run->tools);
     free(run->ids);
 }
 
@@ -113,6 +115,8 @@ int cli_run(int argc, char **argv)
     int code = cli_check_options(&run.options);
     if (code == CLI_OK)
         code = cli_sampling_open_grammar(&run);
+    if (code == CLI_OK)
+        code = cli_chat_open(&run);
     if (code == CLI_OK)
         code = read_prompt(&run);
     if (code == CLI_OK)

@@ -12,6 +12,7 @@
 struct cli_run_options {
     const char *model, *device;
     const char *prompt, *file, *prompt_ids, *system, *logits_out;
+    const char *chat_template, *chat_variables, *tools; /* a name or file; JSON; a file */
     int64_t predict, ctx_size, batch, ubatch;
     int cache_k, cache_v; /* enum hekla_kv_type */
     /* Numbers that were not given are NAN or CLI_NOT_GIVEN where the model may know better. */
@@ -29,9 +30,11 @@ struct cli_run_options {
 
 struct cli_run {
     struct cli_run_options options;
-    bool has_text;        /* -p, -f or stdin gave a prompt or first message: */
-    struct cli_text text; /* as given */
-    hekla_token *ids;     /* [n_ids] of --prompt-ids, else NULL */
+    bool has_text;                        /* -p, -f or stdin gave a prompt or first message: */
+    struct cli_text text;                 /* as given */
+    struct cli_text chat_template, tools; /* files that `chat` points to */
+    struct hekla_chat_options chat;
+    hekla_token *ids; /* [n_ids] of --prompt-ids, else NULL */
     size_t n_ids;
     hekla_model *model;
     hekla_session *session;
@@ -60,6 +63,8 @@ bool cli_wants_chat(const struct cli_run_options *options);
 
 int cli_complete(struct cli_run *run);
 int cli_repl(struct cli_run *run);
+/* chat_template.c: reads the files that say how to chat. */
+int cli_chat_open(struct cli_run *run);
 
 enum cli_stop {
     CLI_STOP_END,

@@ -63,6 +63,13 @@ static const struct cli_option rows[] = {
         .help = "turn \\n, \\r, \\t, \\\", \\' and \\\\ in -p into what they mean"},
     UNSET(escape, "--no-escape", "take -p as it is"),
     TEXT(system, "-sys|--system-prompt", "TEXT", "what the conversation starts with; implies -cnv"),
+    TEXT(chat_template, "--chat-template|--chat-template-file", "NAME|FILE",
+        "chat format: a Jinja file, or one of chatml, gemma, llama2, llama3, mistral-v3, "
+        "mistral-v7, phi3, zephyr; default: the model's own"),
+    TEXT(chat_variables, "--chat-template-kwargs", "JSON",
+        "more variables for the template, such as {\"enable_thinking\": false}"),
+    TEXT(tools, "--tools", "FILE",
+        "tools that the model may call: a JSON list as in OpenAI's API; implies -cnv"),
     SET(conversation, "-cnv|--conversation",
         "chat; this is what happens without a prompt on a terminal"),
     SET(no_conversation, "-no-cnv|--no-conversation", "never chat"),
@@ -174,15 +181,18 @@ bool cli_wants_chat(const struct cli_run_options *o)
 {
     if (o->no_conversation)
         return false;
-    return o->conversation || o->single_turn || o->system ||
+    return o->conversation || o->single_turn || o->system || o->tools ||
            (!has_prompt(o) && isatty(STDIN_FILENO));
 }
 
 /* Flags that contradict each other. */
 int cli_check_options(const struct cli_run_options *o)
 {
-    bool talks = o->conversation || o->single_turn || o->system;
-    const char *talk_flag = o->conversation ? "-cnv" : o->single_turn ? "-st" : "-sys";
+    bool talks = o->conversation || o->single_turn || o->system || o->tools;
+    const char *talk_flag = o->conversation  ? "-cnv"
+                            : o->single_turn ? "-st"
+                            : o->system      ? "-sys"
+                                             : "--tools";
 
     if (!!o->prompt + !!o->file + !!o->prompt_ids > 1)
         return cli_fail(CLI_USAGE, "only one of -p, -f and --prompt-ids can give the prompt");

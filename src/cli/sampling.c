@@ -151,7 +151,7 @@ int cli_sampling_set(struct cli_run *run)
     p->top_n_sigma = (float)o->top_n_sigma;
     p->dynatemp_range = (float)o->dynatemp_range;
     p->dynatemp_exponent = not_default(o->dynatemp_exp);
-    p->adaptive_target = (float)o->adaptive_target;
+    p->adaptive_target = o->adaptive_target == 0 ? FLT_MIN : (float)o->adaptive_target;
     p->adaptive_decay = not_default(o->adaptive_decay);
     set_dry(p, o, n_ctx);
     p->seed = o->seed < 0 ? random_seed() : (uint64_t)o->seed;

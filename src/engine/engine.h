@@ -6,6 +6,7 @@
 #define ENGINE_ENGINE_H
 
 #include "arch/arch.h"
+#include "arch/shape.h"
 #include "plan/plan.h"
 #include "sample/sample.h"
 #include "text/tokenizer.h"
@@ -14,8 +15,11 @@
 
 struct hekla_model {
     struct gguf *gguf;
-    struct tokenizer *tokenizer;
+    struct tokenizer *tokenizer;     /* NULL: of a synthetic model */
+    struct arch_synthetic synthetic; /* what makes its weights, and */
+    void *directory;                 /* its tensors, for gguf */
     const struct arch *arch;
+    const char *arch_name;
     struct plan_pipelines *pipelines;
     struct kernel_verdicts *verdicts; /* NULL on the reference device */
     hekla_notice_fn notice;           /* may be NULL */
@@ -53,12 +57,14 @@ struct hekla_session {
 
     hekla_token *tokens; /* [n_ctx], what the device's history holds up to pos */
     uint32_t pos;
+    uint32_t written; /* positions that the cache has held: after a rewind more than pos */
     enum { LOGITS_NONE, LOGITS_ON_DEVICE, LOGITS_ON_HOST } logits; /* of position pos - 1 */
     void (*on_logits)(void *user, uint32_t pos, const float *logits);
     void *on_logits_user;
     struct hekla_stats stats;
     struct gpu_counters counters_at_open;
     struct session_profile *profile; /* NULL: not asked for */
+    enum hekla_phase phase;          /* what evaluated tokens count as there */
 };
 
 /* prove.c: the verdicts on the kernels that the model needs; tests those that are not known. */
@@ -76,6 +82,13 @@ hekla_status engine_recover(struct hekla_model *model, struct hekla_error *err);
 hekla_status session_recover(struct hekla_session *s, struct hekla_error *err);
 /* model.c: pipelines and weights, onto the device that is open. */
 hekla_status engine_load(struct hekla_model *model, struct hekla_error *err);
+/* What model->synthetic says, without weights. */
+hekla_status engine_open_synthetic(
+    struct hekla_model *model, const char *name, struct hekla_error *err);
+/* Opens the device and loads the weights of a model whose header is known. */
+hekla_status engine_open_weights(struct hekla_model *model,
+    const struct hekla_model_options *options, const char *file, struct hekla_error *err);
+struct hekla_model *engine_create(struct hekla_error *err);
 
 /* memory.c: sizes the context for `available` bytes, and decides where all that a session needs on
  * the device lies, without allocating it. */
@@ -84,7 +97,11 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
 /* Sizes the context, places and allocates everything a session needs. */
 hekla_status session_allocate(
     struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err);
+/* Positions in the cache of a layer that sees a window. */
+uint32_t session_ring(const struct hekla_session *s);
 /* session.c */
+/* Tokens before pos are evaluated again where a rewind went back further than windows are kept. */
+hekla_status session_refill(struct hekla_session *s, struct hekla_error *err);
 /* Gives back what lies on the device. */
 void session_release(struct hekla_session *s);
 /* Appends and evaluates; no more than the tokens' logits are reported. */

@@ -38,7 +38,7 @@ static hekla_status record_plans(struct hekla_session *s, struct hekla_error *er
     }
     if (!s->decode && status == HEKLA_OK) {
         session_init_list(s, &list, 1);
-        s->model->arch->build(&s->model->m, &s->scratch, ARCH_LOGITS_LAST, &list);
+        arch_build(&s->model->m, &s->scratch, ARCH_LOGITS_LAST, &list);
         if (s->all_logits)
             session_append_fetch(s, &list, 1);
         op_sample(&list, logits, s->scores, ring, n_vocab);
@@ -97,6 +97,8 @@ static hekla_status submit_ahead(struct run *r, struct hekla_error *err)
         for (uint32_t i = 0; i < n; i++)
             r->tickets[(r->submitted + i) % RING_SIZE] = ticket + i;
         r->submitted += n;
+        if (r->s->written < r->first + r->submitted)
+            r->s->written = r->first + r->submitted;
     }
     return HEKLA_OK;
 }
@@ -151,9 +153,11 @@ static hekla_status receive_on_host(struct run *r, hekla_token *token, struct he
 {
     struct hekla_session *s = r->s;
     hekla_status status = HEKLA_OK;
+    s->phase = HEKLA_GENERATION;
     if (r->received > 0)
         status = session_append(s, s->tokens + s->pos, 1, err);
-    else if (s->logits == LOGITS_ON_DEVICE)
+    s->phase = HEKLA_PROMPT;
+    if (r->received == 0 && s->logits == LOGITS_ON_DEVICE)
         status = session_fetch_logits(s, err);
     if (status == HEKLA_OK)
         status = session_sampling_draw(r->sampling, s, s->pos, false, token, err);
@@ -202,7 +206,7 @@ static hekla_status run_tokens(struct run *r, const struct consumer *c, struct h
             status = submit_ahead(r, err); /* the device works while the host prints */
         bool ends = !c->ignore_end || r->sampling->matcher;
         r->stopped = (c->token && !c->token(c->user, id)) ||
-                     (ends && tokenizer_is_end(r->s->model->tokenizer, id));
+                     (ends && hekla_token_is_end(r->s->model, id));
     }
     return status;
 }
@@ -270,6 +274,10 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
     status = run_from_here(&r, &c, err);
     if (status != HEKLA_OK)
         status = resume(&r, &c, err);
+    if (how.matcher)
+        engine_notice(s->model, HEKLA_NOTICE_DETAIL,
+            "the grammar refused %llu of %u tokens, which were drawn again",
+            (unsigned long long)how.refused, r.received);
     session_sampling_destroy(&how);
     if (generated)
         *generated = r.received;

@@ -46,10 +46,14 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
     copy_text(info->name, sizeof(info->name), name.data ? name.data : base,
         name.data ? name.n : strlen(base));
     struct gguf_string architecture;
-    status = gguf_get_string(g, "general.architecture", true, &architecture, err);
+    status = gguf_get_string(g, "general.architecture", !g->make, &architecture, err);
     if (status != HEKLA_OK)
         return status;
-    copy_text(info->architecture, sizeof(info->architecture), architecture.data, architecture.n);
+    if (architecture.data)
+        copy_text(
+            info->architecture, sizeof(info->architecture), architecture.data, architecture.n);
+    else
+        snprintf(info->architecture, sizeof(info->architecture), "%s", model->arch->name);
     snprintf(info->type_name, sizeof(info->type_name), "%s", commonest_type(g));
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         info->n_params += g->tensors[i].n_elements;
@@ -63,6 +67,11 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
     info->n_head_kv = p->head.n_head_kv;
     info->head_dim = p->head.head_dim;
     info->n_ff = p->n_ff;
+    uint32_t file_type;
+    status = gguf_get_u32(g, "general.file_type", false, UINT32_MAX, &file_type, err);
+    info->file_type = file_type < 1024 ? (int32_t)file_type : -1;
+    if (status != HEKLA_OK || !model->tokenizer)
+        return status;
     info->add_bos = tokenizer_add_bos(model->tokenizer);
     info->bos = tokenizer_bos(model->tokenizer);
     info->eos = tokenizer_eos(model->tokenizer);
@@ -75,16 +84,46 @@ static hekla_status read_arch(
     struct hekla_model *model, const char *file, bool vocab_only, struct hekla_error *err)
 {
     struct hekla_error why = {0};
-    hekla_status status = arch_find(&model->arch, model->gguf, file, &why);
+    hekla_status status = arch_find(&model->arch, &model->arch_name, model->gguf, file, &why);
     bool lenient = vocab_only && (status == HEKLA_UNSUPPORTED || model->gguf->n_tensors == 0);
     if (status == HEKLA_OK)
-        status = model->arch->read_params(model->gguf, file, &model->m.params, &why);
+        status = arch_read_params(
+            model->arch, model->arch_name, model->gguf, file, &model->m.params, &why);
     if (status == HEKLA_OK)
         return HEKLA_OK;
     if (!lenient)
         return hekla_fail(err, status, "%s", why.text);
     model->m.params = (struct model_params){0};
     return HEKLA_OK;
+}
+
+/* Everything but the text: the vocabulary has a size, and special tokens where mkmodel puts them.
+ */
+hekla_status engine_open_synthetic(
+    struct hekla_model *model, const char *name, struct hekla_error *err)
+{
+    struct arch_synthetic *s = &model->synthetic;
+    struct hekla_model_info *info = &model->info;
+    uint64_t size;
+    model->directory = arch_shape_directory(&s->shape, s->mix, &size);
+    if (!model->directory)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    hekla_status status =
+        gguf_open_memory(&model->gguf, model->directory, size, name, quant_file_bytes, err);
+    if (status != HEKLA_OK)
+        return status;
+    model->gguf->make = arch_synthetic_make;
+    model->gguf->make_user = s;
+    model->arch = &arch_llama;
+    model->arch_name = "llama";
+    model->m.params = arch_shape_params(&s->shape);
+    status = read_info(model, name, err);
+    info->file_type = (int32_t)s->mix->file_type;
+    info->add_bos = true;
+    info->bos = (hekla_token)s->shape.vocab - 256;
+    info->eos = info->bos + 1;
+    info->eot = info->bos + 4;
+    return status;
 }
 
 static hekla_status open_header(struct hekla_model *model, const char *path, const char *file,
@@ -109,10 +148,12 @@ hekla_status engine_load(struct hekla_model *model, struct hekla_error *err)
 {
     hekla_status status =
         plan_pipelines_create(&model->pipelines, model->m.dev, model->verdicts, err);
+    size_t n_rules;
+    const struct weight_rule *rules = arch_rules(&n_rules);
     if (status == HEKLA_OK)
-        status = model_weights_load(&model->m, model->gguf, model->file, model->arch->rules,
-            model->arch->n_rules, model->progress, err);
-    return status;
+        status = model_weights_load(
+            &model->m, model->gguf, model->file, rules, n_rules, model->progress, err);
+    return status == HEKLA_OK ? arch_check(&model->m, model->file, err) : status;
 }
 
 static char *copy_of(const char *text)
@@ -121,7 +162,7 @@ static char *copy_of(const char *text)
     return copy ? strcpy(copy, text) : NULL;
 }
 
-static hekla_status open_weights(struct hekla_model *model,
+hekla_status engine_open_weights(struct hekla_model *model,
     const struct hekla_model_options *options, const char *file, struct hekla_error *err)
 {
     model->notice = options->notice;
@@ -149,26 +190,42 @@ static hekla_status open_weights(struct hekla_model *model,
     return HEKLA_OK;
 }
 
+struct hekla_model *engine_create(struct hekla_error *err)
+{
+    struct hekla_model *model = calloc(1, sizeof(*model));
+    if (model)
+        pthread_mutex_init(&model->lock, NULL);
+    else
+        hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    return model;
+}
+
+static hekla_status open_named(struct hekla_model *model, const char *name, struct hekla_error *err)
+{
+    hekla_status status = arch_synthetic_find(&model->synthetic, name, err);
+    return status == HEKLA_OK ? engine_open_synthetic(model, name, err) : status;
+}
+
 hekla_status hekla_model_open(
     hekla_model **out, const struct hekla_model_options *options, struct hekla_error *err)
 {
-    const char *path = options ? options->path : NULL;
-    const char *file = path ? path : "the built-in model";
+    const struct hekla_model_options defaults = {0};
+    const struct hekla_model_options *o = options ? options : &defaults;
+    const char *made = o->path ? NULL : o->synthetic;
+    const char *file = o->path ? o->path : made ? made : "the built-in model";
     struct hekla_error local = {0}; /* rooms rely on the first message winning */
     err = err ? err : &local;
     hekla_error_clear(err);
-    struct hekla_model *model = calloc(1, sizeof(*model));
+    struct hekla_model *model = engine_create(err);
     if (!model)
-        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
-    pthread_mutex_init(&model->lock, NULL);
-    bool vocab_only = options && options->vocab_only;
-    hekla_status status = open_header(model, path, file, vocab_only, err);
-    if (status == HEKLA_OK && options && options->notice && tokenizer_warning(model->tokenizer))
-        options->notice(
-            options->notice_user, HEKLA_NOTICE_WARNING, tokenizer_warning(model->tokenizer));
-    if (status == HEKLA_OK && !vocab_only)
-        status =
-            open_weights(model, options ? options : &(struct hekla_model_options){0}, file, err);
+        return HEKLA_MEMORY;
+    hekla_status status = made ? open_named(model, made, err)
+                               : open_header(model, o->path, file, o->vocab_only, err);
+    const char *warning = model->tokenizer ? tokenizer_warning(model->tokenizer) : NULL;
+    if (status == HEKLA_OK && o->notice && warning)
+        o->notice(o->notice_user, HEKLA_NOTICE_WARNING, warning);
+    if (status == HEKLA_OK && !o->vocab_only)
+        status = engine_open_weights(model, o, file, err);
     if (status != HEKLA_OK) {
         hekla_model_close(model);
         return status;
@@ -191,6 +248,7 @@ void hekla_model_close(hekla_model *model)
     free(model->samplers);
     tokenizer_destroy(model->tokenizer);
     gguf_close(model->gguf);
+    free(model->directory);
     free(model);
 }
 
@@ -205,29 +263,59 @@ hekla_status hekla_tokenize(const hekla_model *model, const char *text, size_t n
     hekla_token *tokens, size_t cap, size_t *count, struct hekla_error *err)
 {
     hekla_error_clear(err);
+    if (!model->tokenizer)
+        return hekla_fail(err, HEKLA_UNSUPPORTED, "a synthetic model has no vocabulary for text");
     return tokenizer_encode(model->tokenizer, text, n, flags, tokens, cap, count, err);
 }
 
 size_t hekla_token_bytes(
     const hekla_model *model, hekla_token token, bool special, char *out, size_t cap)
 {
-    return tokenizer_bytes(model->tokenizer, token, special, out, cap);
+    return model->tokenizer ? tokenizer_bytes(model->tokenizer, token, special, out, cap) : 0;
 }
 
 size_t hekla_text_stream_add(const hekla_model *model, struct hekla_text_stream *stream,
     hekla_token token, bool special, char *out, size_t cap)
 {
-    return tokenizer_stream(model->tokenizer, stream, token, special, out, cap);
+    return model->tokenizer ? tokenizer_stream(model->tokenizer, stream, token, special, out, cap)
+                            : 0;
 }
 
 bool hekla_token_is_end(const hekla_model *model, hekla_token token)
 {
-    return tokenizer_is_end(model->tokenizer, token);
+    return model->tokenizer ? tokenizer_is_end(model->tokenizer, token)
+                            : token == model->info.eos || token == model->info.eot;
+}
+
+static hekla_status fail_no_chat(struct hekla_error *err)
+{
+    return hekla_fail(err, HEKLA_UNSUPPORTED, "a synthetic model has no chat format");
 }
 
 hekla_status hekla_chat_format(const hekla_model *model, const struct hekla_message *messages,
     size_t n, bool add_assistant, char **text, struct hekla_error *err)
 {
     hekla_error_clear(err);
-    return chat_format(model->tokenizer, messages, n, add_assistant, text, err);
+    if (!model->tokenizer)
+        return fail_no_chat(err);
+    return chat_format(model->tokenizer, messages, n,
+        &(struct hekla_chat_options){.no_answer = !add_assistant}, text, err);
+}
+
+hekla_status hekla_chat_format_with(const hekla_model *model, const struct hekla_message *messages,
+    size_t n, const struct hekla_chat_options *options, char **text, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    if (!model->tokenizer)
+        return fail_no_chat(err);
+    return chat_format(model->tokenizer, messages, n, options, text, err);
+}
+
+hekla_status hekla_chat_format_json(const hekla_model *model, const char *messages,
+    const struct hekla_chat_options *options, char **text, struct hekla_error *err)
+{
+    hekla_error_clear(err);
+    if (!model->tokenizer)
+        return fail_no_chat(err);
+    return chat_format_json(model->tokenizer, messages, options, text, err);
 }

@@ -56,7 +56,14 @@ static bool is_needed(const struct proof *p, int kernel, int quant)
         return quant < 0;
     if (!kernel_chosen((enum kernel)kernel, quant, gpu_device_caps(p->model->m.dev)))
         return false;
-    return (quant < 0 || p->formats[quant]) && !is_replaced(p, (enum kernel)kernel, quant);
+    return arch_needs(&p->model->m.params, kernel_rows[kernel].base) &&
+           (quant < 0 || p->formats[quant]) && !is_replaced(p, (enum kernel)kernel, quant);
+}
+
+/* What only measures the device: without it there is no figure, but every model runs. */
+static bool is_gauge(int kernel)
+{
+    return kernel == K_stream || kernel == K_peak_f32 || kernel == K_peak_dot;
 }
 
 /* What is needed and not known; false: nothing. */
@@ -146,7 +153,8 @@ static hekla_status refuse_failed(const struct proof *p, struct hekla_error *err
     struct hekla_model *model = p->model;
     for (int k = 0; k <= K_COUNT; k++)
         for (int q = -1; q < QT_COUNT; q++)
-            if (is_needed(p, k, q) && (k == K_copy || kernel_rows[k].base == (enum kernel)k) &&
+            if (is_needed(p, k, q) && !is_gauge(k) &&
+                (k == K_copy || kernel_rows[k].base == (enum kernel)k) &&
                 model->verdicts->of[k][q + 1] != HEKLA_VERDICT_PASSED)
                 return kernel_fail((enum kernel)k, q, model->m.dev, model->verdicts, err);
     return HEKLA_OK;

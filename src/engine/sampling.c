@@ -1,6 +1,8 @@
 /* Sampling of one call to generate: on the device, or on the host from its logits; grammars. */
 #include "engine/engine.h"
 
+#include "base/le.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +84,18 @@ static hekla_status read_sequence(struct hekla_model *model, struct hekla_error 
     return HEKLA_OK;
 }
 
+/* A count; a negative one means `negative`. */
+static hekla_status read_count(const struct gguf *g, const char *key, uint32_t negative,
+    uint32_t *value, struct hekla_error *err)
+{
+    const struct gguf_key *k = gguf_find_key(g, key);
+    if (k && k->type == GGUF_I32 && (int32_t)le_u32(k->data) < 0) {
+        *value = negative;
+        return HEKLA_OK;
+    }
+    return gguf_get_u32(g, key, false, *value, value, err);
+}
+
 hekla_status engine_read_sampling(
     struct hekla_model *model, const char *file, struct hekla_error *err)
 {
@@ -99,10 +113,10 @@ hekla_status engine_read_sampling(
         {"general.sampling.mirostat_eta", &p->mirostat_eta}};
     const struct {
         const char *key;
-        uint32_t *value;
-    } counts[] = {{"general.sampling.top_k", &p->top_k},
-        {"general.sampling.penalty_last_n", &p->penalty_last_n},
-        {"general.sampling.mirostat", &p->mirostat}};
+        uint32_t *value, negative;
+    } counts[] = {{"general.sampling.top_k", &p->top_k, 0},
+        {"general.sampling.penalty_last_n", &p->penalty_last_n, SAMPLE_MOST_LAST_N},
+        {"general.sampling.mirostat", &p->mirostat, 0}};
     struct sample_chain chain;
     struct hekla_error why = {0};
     hekla_status status = read_sequence(model, err);
@@ -125,12 +139,12 @@ hekla_status engine_read_sampling(
 
 static size_t token_bytes(const void *user, hekla_token token, char *out, size_t cap)
 {
-    return tokenizer_bytes(user, token, false, out, cap);
+    return hekla_token_bytes(user, token, false, out, cap);
 }
 
 static bool token_is_end(const void *user, hekla_token token)
 {
-    return tokenizer_is_end(user, token);
+    return hekla_token_is_end(user, token);
 }
 
 static void explain(const struct hekla_session *s, const struct session_sampling *sampling)
@@ -148,7 +162,7 @@ hekla_status session_sampling_create(struct session_sampling *out, struct hekla_
 {
     struct hekla_model *model = s->model;
     *out = (struct session_sampling){
-        .vocab = {model->m.params.n_vocab, token_bytes, token_is_end, model->tokenizer}};
+        .vocab = {model->m.params.n_vocab, token_bytes, token_is_end, (void *)model}};
     hekla_status status =
         sample_chain_init(&out->chain, p ? p : &model->sampling, out->vocab.n, err);
     out->on_host = out->chain.why != NULL;

@@ -61,6 +61,10 @@ struct gguf_file {
     int fd;     /* -1 for memory */
 };
 
+/* Whole blocks of a tensor whose bytes are made, not read: see arch/synthetic.c. */
+typedef void (*gguf_make_fn)(
+    const void *user, const struct gguf_tensor *t, uint64_t offset, uint64_t bytes, uint8_t *out);
+
 struct gguf {
     struct gguf_file *files;
     uint32_t n_files;
@@ -69,7 +73,9 @@ struct gguf {
     uint64_t n_keys;
     struct gguf_tensor *tensors;
     uint64_t n_tensors;
-    void *arena; /* strings and index tables */
+    void *arena;       /* strings and index tables */
+    gguf_make_fn make; /* set by who opened a directory alone; NULL: bytes are in the files */
+    const void *make_user;
 };
 
 /* Bytes of n_elements (a multiple of the block) of a file type number; false: type unknown or the

@@ -122,7 +122,7 @@ static void explain_choice(struct hekla_device_info *list, uint32_t n, int best)
     }
 }
 
-static void describe_reference(struct hekla_device_info *out)
+void gpu_describe_reference(struct hekla_device_info *out)
 {
     memset(out, 0, sizeof(*out));
     snprintf(out->id, sizeof(out->id), "ref");
@@ -131,7 +131,7 @@ static void describe_reference(struct hekla_device_info *out)
     out->type = HEKLA_CPU;
     out->memory_bytes = out->memory_free_bytes = gpu_host_memory_available();
     snprintf(out->why, sizeof(out->why), "not chosen: used only when named");
-    out->usable = true;
+    out->usable = out->host_visible = true;
 }
 
 hekla_status gpu_list(
@@ -152,7 +152,7 @@ hekla_status gpu_list(
             gpu_choose(instance, NULL, &unused, err);
         vkDestroyInstance(instance, NULL);
     }
-    describe_reference(&list[n++]);
+    gpu_describe_reference(&list[n++]);
     for (uint32_t i = 0; i < n && i < cap; i++)
         out[i] = list[i];
     *count = n;

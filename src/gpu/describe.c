@@ -35,6 +35,12 @@ static void describe_memory(
         uint64_t all = budget.heapBudget[heap], used = budget.heapUsage[heap];
         out->memory_free_bytes = all > used ? all - used : 0;
     }
+    const VkMemoryPropertyFlags visible =
+        VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
+    for (uint32_t i = 0; i < m.memoryProperties.memoryTypeCount; i++) {
+        const VkMemoryType *t = &m.memoryProperties.memoryTypes[i];
+        out->host_visible |= t->heapIndex == heap && (t->propertyFlags & visible) == visible;
+    }
     if (out->type == HEKLA_CPU) {
         uint64_t host = gpu_host_memory_available();
         out->memory_free_bytes = host;
@@ -174,4 +180,13 @@ void gpu_describe(
         out->usable = false;
         snprintf(out->why, sizeof(out->why), "not usable: it has no compute queue");
     }
+}
+
+void gpu_device_describe(const struct gpu_device *dev, struct hekla_device_info *out)
+{
+    if (dev->is_ref) {
+        gpu_describe_reference(out);
+        return;
+    }
+    gpu_describe(dev->instance, dev->physical, 0, out);
 }

@@ -36,6 +36,8 @@ struct gpu_identity {
 };
 /* Empty texts for the reference device. */
 const struct gpu_identity *gpu_device_identity(const struct gpu_device *dev);
+/* As in the list of devices, but for id and why, which depend on it. */
+void gpu_device_describe(const struct gpu_device *dev, struct hekla_device_info *out);
 /* True once the driver has reported it: nothing runs on the device any more. */
 bool gpu_device_is_lost(const struct gpu_device *dev);
 /* True once work did not end in time. What it may still use is never freed. */

@@ -54,6 +54,8 @@ uint32_t gpu_physical_devices(VkInstance instance, VkPhysicalDevice out[GPU_MAX_
 /* describe.c */
 void gpu_describe(
     VkInstance instance, VkPhysicalDevice physical, uint32_t index, struct hekla_device_info *out);
+/* choose.c */
+void gpu_describe_reference(struct hekla_device_info *out);
 void gpu_identify(VkPhysicalDevice physical, struct gpu_identity *out);
 hekla_status gpu_choose(
     VkInstance instance, const char *which, VkPhysicalDevice *out, struct hekla_error *err);

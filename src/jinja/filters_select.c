@@ -34,9 +34,6 @@ static bool next_selected(struct jinja *j, struct iter *it, struct value *out)
 static struct value lazy(struct jinja *j, struct value source, const struct selection *s,
     bool (*next)(struct jinja *j, struct iter *it, struct value *out))
 {
-    /* Of what is false nothing is asked: none has no items. */
-    if (!value_true(j, source))
-        source = undefined_value("");
     struct iter *it = iter_create(j, next, source);
     it->inner = iter_of(j, source);
     it->data = s;
@@ -49,7 +46,7 @@ static struct selection *selection_create(struct jinja *j, const struct args *ar
     struct selection *s = mem_alloc(j, 1, sizeof(*s));
     *s = (struct selection){.path = MISSING, .fallback = MISSING, .args = *args};
     from = from < args->n ? from : args->n;
-    s->args.pos += from;
+    s->args.pos = from ? args->pos + from : args->pos;
     s->args.n -= from;
     return s;
 }
@@ -58,6 +55,8 @@ static struct value map(struct jinja *j, struct call *c)
 {
     const struct args *args = c->args;
     struct selection *s = selection_create(j, args, 1);
+    if (!value_true(j, c->self)) /* nothing is asked of it, not even a filter that does not exist */
+        return iter_value(iter_of(j, undefined_value("")));
     if (args->n) {
         const struct string *name = want_string(j, args->pos[0], "map: the filter's name");
         s->builtin = jinja_find_filter(name);
@@ -83,6 +82,8 @@ static struct value choose(struct jinja *j, struct call *c, bool keep, bool attr
     const struct args *args = c->args;
     size_t at = attribute;
     struct selection *s = selection_create(j, args, at + 1);
+    if (!value_true(j, c->self))
+        return iter_value(iter_of(j, undefined_value("")));
     if (args->n < at)
         jinja_raise(j, "the name of an attribute is missing");
     if (attribute)

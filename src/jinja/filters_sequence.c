@@ -96,7 +96,7 @@ static struct value sort(struct jinja *j, struct call *c)
     bool sensitive = want_bool(j, c->a[1], false);
     for (size_t i = 0; i < items->n; i++)
         rows[i] = (struct keyed){sort_key(j, items->items[i], c->a[2], sensitive), items->items[i]};
-    return list_value(sorted(j, rows, items->n, want_bool(j, c->a[0], false)));
+    return list_value(sorted(j, rows, items->n, want_flag(j, c->a[0], "sort: reverse")));
 }
 
 static struct value dictsort(struct jinja *j, struct call *c)
@@ -117,7 +117,7 @@ static struct value dictsort(struct jinja *j, struct call *c)
         struct value key = by_value ? d->entries[i].value : d->entries[i].key;
         rows[i] = (struct keyed){fold(j, key, sensitive), view_item(j, &view, i)};
     }
-    return list_value(sorted(j, rows, d->n, want_bool(j, c->a[2], false)));
+    return list_value(sorted(j, rows, d->n, want_flag(j, c->a[2], "dictsort: reverse")));
 }
 
 static struct value unique(struct jinja *j, struct call *c)

@@ -76,6 +76,11 @@ bool want_bool(struct jinja *j, struct value v, bool fallback)
     return given(v) ? value_true(j, v) : fallback;
 }
 
+bool want_flag(struct jinja *j, struct value v, const char *what)
+{
+    return given(v) && want_int(j, v, what) != 0;
+}
+
 /* ---- global functions --------------------------------------------------------------------------
  */
 

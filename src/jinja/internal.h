@@ -585,6 +585,8 @@ static inline bool given_not_none(struct value v)
 int64_t want_int(struct jinja *j, struct value v, const char *what);
 const struct string *want_string(struct jinja *j, struct value v, const char *what);
 bool want_bool(struct jinja *j, struct value v, bool fallback);
+/* Likewise, but as Python's own functions want it: an integer. */
+bool want_flag(struct jinja *j, struct value v, const char *what);
 /* The item that a filter's attribute argument ("a.b.0") names. */
 struct value value_path(struct jinja *j, struct value v, struct value path, struct value fallback);
 

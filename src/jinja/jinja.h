@@ -43,4 +43,8 @@ hekla_status jinja_set_all(
 hekla_status jinja_render(struct jinja *j, const char *source, size_t n, char **out, size_t *n_out,
     struct hekla_error *err);
 
+/* The text of `member` in the last item of the list `variable`, or of the last of its parts that
+ * has a "text"; NULL: there is none. Valid as long as j. */
+const char *jinja_last_text(struct jinja *j, const char *variable, const char *member, size_t *n);
+
 #endif

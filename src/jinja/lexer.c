@@ -144,7 +144,8 @@ static void skip_comment(struct lexer *l)
             return;
         }
     }
-    fail_at(l, "a comment has no end \"#}\"");
+    if (l->at < l->n) /* as in Jinja, one that begins at the very end needs none */
+        fail_at(l, "a comment has no end \"#}\"");
 }
 
 /* Where "{% raw %}" at `at` ends, or 0; word: raw or endraw. */
@@ -175,7 +176,8 @@ static void raw_block(struct lexer *l, size_t begin)
         finish(l, end - l->at);
         return;
     }
-    fail_at(l, "a raw block has no end \"{% endraw %}\"");
+    if (l->at < l->n) /* likewise */
+        fail_at(l, "a raw block has no end \"{% endraw %}\"");
 }
 
 static bool is_word(uint32_t c)

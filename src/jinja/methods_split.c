@@ -119,7 +119,7 @@ static struct value splitlines(struct jinja *j, struct call *c)
 {
     const struct string *s = c->self.as.s;
     struct list *list = list_create(j);
-    bool keep = want_bool(j, c->a[0], false);
+    bool keep = want_flag(j, c->a[0], "splitlines: keepends");
     size_t begin = 0, at = 0;
     jinja_work(j, s->n / 8);
     while (at < s->n) {

@@ -377,6 +377,7 @@ static struct node *parse_autoescape(struct parser *p)
 static struct node *parse_import(struct parser *p)
 {
     struct node *node = node_create(p, N_FAIL);
+    parse_expression(p, true);
     while (p->at->type != T_BLOCK_END)
         if (p->at++->type == T_END) {
             p->at--;

@@ -132,3 +132,30 @@ hekla_status jinja_render(struct jinja *j, const char *source, size_t n, char **
     *n_out = output->n;
     return HEKLA_OK;
 }
+
+static struct value last_member(struct jinja *j, struct value list, const char *member)
+{
+    struct value *found = NULL;
+    for (size_t i = list.type == V_LIST ? list.as.list->n : 0; i-- > 0 && !found;) {
+        struct value item = list.as.list->items[i];
+        if (item.type == V_DICT)
+            found = dict_find(j, item.as.dict, text_value(j, member));
+        if (strcmp(member, "text") != 0)
+            break; /* of messages only the last one counts */
+    }
+    return found ? *found : MISSING;
+}
+
+const char *jinja_last_text(struct jinja *j, const char *variable, const char *member, size_t *n)
+{
+    if (setjmp(j->leave))
+        return NULL;
+    struct value *list = scope_find(j->globals, string_intern(j, variable, strlen(variable)));
+    struct value text = list ? last_member(j, *list, member) : MISSING;
+    if (text.type == V_LIST)
+        text = last_member(j, text, "text");
+    if (text.type != V_STRING)
+        return NULL;
+    *n = text.as.s->n;
+    return text.as.s->data ? text.as.s->data : "";
+}

@@ -1,6 +1,6 @@
 /* What characters are, and their other case, as Python's str methods see it. */
 #include "jinja/internal.h"
-#include "jinja/unicode_tables.h"
+#include "jinja/unicode_tables.inc"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

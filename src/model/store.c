@@ -67,6 +67,13 @@ uint64_t model_store_bytes(const struct model_store *s)
     return sum;
 }
 
+bool model_store_slab(const struct model_store *s, uint32_t i, struct gpu_view *out)
+{
+    if (i < s->n_slabs)
+        *out = (struct gpu_view){&s->slabs[i], 0, s->sizes[i]};
+    return i < s->n_slabs;
+}
+
 hekla_status model_store_allocate(struct model_store *s, struct hekla_error *err)
 {
     uint64_t need = model_store_bytes(s), available = gpu_memory_available(s->dev);

@@ -16,7 +16,9 @@ struct peak {
 static uint64_t choose_bytes(const struct gpu_device *dev)
 {
     const struct gpu_caps *caps = gpu_device_caps(dev);
-    uint64_t most = gpu_device_is_cpu(dev) ? 128ull << 20 : 1ull << 30;
+    uint64_t most = gpu_device_is_ref(dev)   ? 8ull << 20
+                    : gpu_device_is_cpu(dev) ? 128ull << 20
+                                             : 1ull << 30;
     uint64_t limits[] = {caps->max_range, caps->max_slab, gpu_memory_available(dev) / 8};
     for (uint32_t i = 0; i < 3; i++)
         most = limits[i] < most ? limits[i] : most;
@@ -28,6 +30,8 @@ static hekla_status fill(struct peak *p, struct hekla_error *err)
 {
     struct gpu_commands *c = NULL;
     uint64_t ticket;
+    if (gpu_device_is_ref(p->dev))
+        return HEKLA_OK; /* its memory begins as zeros */
     hekla_status status = gpu_commands_begin(&c, p->dev, 0, err);
     if (status != HEKLA_OK)
         return status;
@@ -101,19 +105,30 @@ static hekla_status run(struct peak *p, struct plan *plan, double *best, struct 
     return status;
 }
 
-hekla_status plan_measure_peak(struct gpu_device *dev, struct plan_pipelines *pipelines,
-    double *bytes_per_second, struct hekla_error *err)
+hekla_status plan_measure_bandwidth(struct gpu_device *dev, struct plan_pipelines *pipelines,
+    struct plan_bandwidth *out, struct hekla_error *err)
 {
     struct peak p = {.dev = dev};
-    double best = 0;
+    double best[2] = {0};
     hekla_status status = prepare(&p, pipelines, err);
     for (uint32_t i = 0; i < 2 * ROUNDS && status == HEKLA_OK; i++)
-        status = run(&p, p.plan[i % 2], &best, err);
+        status = run(&p, p.plan[i % 2], &best[i % 2], err);
     if (status == HEKLA_OK)
-        *bytes_per_second = best > 0 ? (double)p.x.size / best : 0;
+        *out = (struct plan_bandwidth){best[0] > 0 ? (double)p.x.size / best[0] : 0,
+            best[1] > 0 ? (double)p.x.size / best[1] : 0};
     plan_destroy(p.plan[0]);
     plan_destroy(p.plan[1]);
     gpu_buffer_destroy(dev, &p.x);
     gpu_buffer_destroy(dev, &p.y);
+    return status;
+}
+
+hekla_status plan_measure_peak(struct gpu_device *dev, struct plan_pipelines *pipelines,
+    double *bytes_per_second, struct hekla_error *err)
+{
+    struct plan_bandwidth b;
+    hekla_status status = plan_measure_bandwidth(dev, pipelines, &b, err);
+    if (status == HEKLA_OK)
+        *bytes_per_second = b.read > b.copy ? b.read : b.copy;
     return status;
 }

@@ -37,8 +37,19 @@ const struct op *plan_ops(const struct plan *plan, uint32_t *n);
  * The run has ended; runs of a timed plan must not overlap. */
 hekla_status plan_times(const struct plan *plan, double *seconds, struct hekla_error *err);
 
-/* peak.c: bytes a second that the device was seen to move at best, by a kernel that reads or by
- * copies (read and written). Takes some memory for a moment. */
+/* peak.c: bytes a second, at best, of a kernel that reads and of copies (read and written). Takes
+ * some memory for a moment. */
+struct plan_bandwidth {
+    double read, copy;
+};
+hekla_status plan_measure_bandwidth(struct gpu_device *dev, struct plan_pipelines *pipelines,
+    struct plan_bandwidth *out, struct hekla_error *err);
+/* compute.c: operations a second that the device was seen to do at best (K_peak_f32, K_peak_dot).
+ */
+hekla_status plan_measure_compute(struct gpu_device *dev, struct plan_pipelines *pipelines,
+    enum kernel which, double *operations_per_second, struct hekla_error *err);
+
+/* The greater of the two. */
 hekla_status plan_measure_peak(struct gpu_device *dev, struct plan_pipelines *pipelines,
     double *bytes_per_second, struct hekla_error *err);
 

@@ -43,9 +43,9 @@ void ref_rope_head(const struct rope_kv_args *a, const float *rot, uint32_t pos,
         if (is_q)
             q[h * a->head_dim + d] = exact_sanitize(out[d]);
         else if (is_v)
-            store(v, ref_v_index(h, pos, d, a->head_dim, a->n_ctx), out[d], f16);
+            store(v, ref_v_index(h, pos % a->n_ctx, d, a->head_dim, a->n_ctx), out[d], f16);
         else
-            store(k, ref_k_index(h, pos, d, a->head_dim, a->n_ctx), out[d], f16);
+            store(k, ref_k_index(h, pos % a->n_ctx, d, a->head_dim, a->n_ctx), out[d], f16);
 }
 
 void ref_rope_kv(const struct op *op, void *const *b)

@@ -1,5 +1,7 @@
 #include "sample/sample.h"
 
+#include "base/utf8.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -62,8 +64,8 @@ static hekla_status read_names(struct sample_chain *c, const char *list, struct 
         size_t n = strcspn(list, ";");
         enum sample_step step;
         if (!find_name(list, n, &step))
-            return hekla_fail(err, HEKLA_ARGUMENT, "unknown sampler \"%.*s\"; " EXPECTED,
-                (int)(n < 60 ? n : 60), list);
+            return hekla_fail(
+                err, HEKLA_ARGUMENT, "unknown sampler \"%s\"; " EXPECTED, utf8_label(list, n).text);
         status = add_step(c, step, err);
         list += n + (list[n] == ';');
     }
@@ -79,9 +81,9 @@ static hekla_status read_letters(struct sample_chain *c, const char *list, struc
             i++;
         if (i == SAMPLE_STEP_COUNT)
             return hekla_fail(err, HEKLA_ARGUMENT,
-                "unknown sampler letter in \"%.60s\"; expected letters of edskypmxt, or a for "
+                "unknown sampler letter in \"%s\"; expected letters of edskypmxt, or a for "
                 "adaptive_p",
-                list);
+                utf8_label(list, strlen(list)).text);
         status = add_step(c, (enum sample_step)i, err);
     }
     return status;

@@ -12,7 +12,7 @@ struct entry {
 };
 
 #define NONE UINT32_MAX
-enum { N_BUCKETS = 1 << 15 };
+enum { N_BUCKETS = 1 << 15, MANY = 8 };
 
 /* All ways to go on; the first byte of a character that is not complete may have been read. */
 struct ways {
@@ -34,6 +34,8 @@ struct grammar_matcher {
     struct ways now, next, spare;
     struct partial partial;
     bool overflow;
+    uint32_t asked;  /* times since the last byte */
+    bool first[256]; /* bytes that may come next; known after MANY times */
 };
 
 static uint32_t bucket_of(uint32_t element, uint32_t parent)
@@ -225,13 +227,26 @@ static bool read_bytes(struct grammar_matcher *m, const char *bytes, size_t n, s
     return !p->missing || can_complete(m, from, p);
 }
 
-bool grammar_matcher_allows(struct grammar_matcher *m, const char *bytes, size_t n)
+static bool can_follow(struct grammar_matcher *m, const char *bytes, size_t n)
 {
     struct partial p;
     uint32_t n_entries = m->n_entries;
     bool allowed = read_bytes(m, bytes, n, &p);
     forget(m, n_entries);
     return allowed;
+}
+
+/* Who asks often asks about a whole vocabulary, most of which its first byte decides. */
+bool grammar_matcher_allows(struct grammar_matcher *m, const char *bytes, size_t n)
+{
+    if (m->asked < MANY && ++m->asked == MANY)
+        for (int i = 0; i < 256; i++) {
+            char byte = (char)i;
+            m->first[i] = can_follow(m, &byte, 1);
+        }
+    if (m->asked == MANY && n > 0 && !m->first[(uint8_t)bytes[0]])
+        return false;
+    return can_follow(m, bytes, n);
 }
 
 /* Keeps the entries that the ways stand on. */
@@ -273,6 +288,7 @@ bool grammar_matcher_accept(struct grammar_matcher *m, const char *bytes, size_t
     m->now = m->spare;
     m->spare = swapped;
     m->partial = p;
+    m->asked = 0;
     if (m->n_entries > GRAMMAR_MOST_WAYS / 4)
         compact(m);
     return true;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_MERGES = 1 << 26 };
+enum { MAX_MERGES = 1 << 26, MAY_JOIN_BITS = 22 };
 
 struct merge {
     uint32_t left, right; /* token ids */
@@ -23,8 +23,10 @@ struct bpe {
     const struct pretokenizer *pre;
     struct splitter *splitter;
     token_spelling_fn spelling;
-    struct merge *merges; /* hash table */
+    struct merge *merges; /* hash table, too large for any cache; most questions end before it: */
     uint32_t merge_mask;
+    struct joined *byte_pairs; /* [256 * 256] of two bytes; NULL if characters are merged */
+    uint64_t *may_join;        /* a bit for each hash of a pair */
 };
 
 /* ---- merges -----------------------------------------------------------------------------------
@@ -108,12 +110,46 @@ static hekla_status read_merges(struct bpe *b, const struct gguf *g, struct hekl
     return status;
 }
 
+static uint64_t *may_join_word(const struct bpe *b, uint32_t left, uint32_t right, uint64_t *bit)
+{
+    uint64_t hash = hash_u64((uint64_t)left << 32 | right) >> (64 - MAY_JOIN_BITS);
+    *bit = 1ull << (hash & 63);
+    return &b->may_join[hash >> 6];
+}
+
 static struct joined join(
     const struct merge_rules *r, uint32_t left, uint32_t right, const char *text, size_t n)
 {
-    (void)text;
-    (void)n;
-    return merge_slot((const struct bpe *)r, left, right)->joined;
+    const struct bpe *b = (const struct bpe *)r;
+    uint64_t bit;
+    if (n == 2 && b->byte_pairs)
+        return b->byte_pairs[(unsigned char)text[0] << 8 | (unsigned char)text[1]];
+    if (!(*may_join_word(b, left, right, &bit) & bit))
+        return (struct joined){NO_RANK, 0};
+    return merge_slot(b, left, right)->joined;
+}
+
+/* What join() asks first, from the merges. */
+static hekla_status fill_shortcuts(struct bpe *b, const struct gguf *g, struct hekla_error *err)
+{
+    b->may_join = calloc((1u << MAY_JOIN_BITS) / 64, sizeof(*b->may_join));
+    if (b->rules.by_bytes)
+        b->byte_pairs = malloc(256 * 256 * sizeof(*b->byte_pairs));
+    if (!b->may_join || (b->rules.by_bytes && !b->byte_pairs))
+        return hekla_fail(err, HEKLA_MEMORY, "%s: no memory for its merges", gguf_name(g));
+    for (uint32_t i = 0; i <= b->merge_mask; i++) {
+        const struct merge *m = &b->merges[i];
+        uint64_t bit;
+        if (m->joined.rank != NO_RANK)
+            *may_join_word(b, m->left, m->right, &bit) |= bit;
+    }
+    const hekla_token *bytes = b->rules.vocab->byte_token;
+    for (uint32_t i = 0; i < 256 * 256 && b->byte_pairs; i++)
+        b->byte_pairs[i] =
+            bytes[i >> 8] == NO_TOKEN || bytes[i & 255] == NO_TOKEN
+                ? (struct joined){NO_RANK, 0}
+                : merge_slot(b, (uint32_t)bytes[i >> 8], (uint32_t)bytes[i & 255])->joined;
+    return HEKLA_OK;
 }
 
 /* ---- creation ---------------------------------------------------------------------------------
@@ -170,6 +206,8 @@ static hekla_status create_rules(
         status = find_byte_tokens(b, &t->vocab, g, err);
     if (!status)
         status = read_merges(b, g, err);
+    if (!status)
+        status = fill_shortcuts(b, g, err);
     if (!status && !(b->splitter = splitter_create(b->pre->patterns, err)))
         status = HEKLA_MEMORY;
     if (!status && characters && merge_find_meetings(&b->rules))
@@ -202,6 +240,8 @@ static void destroy(void *state)
         return;
     splitter_destroy(b->splitter);
     free(b->merges);
+    free(b->byte_pairs);
+    free(b->may_join);
     free(b->rules.meetings);
     free(b);
 }

@@ -220,9 +220,17 @@ struct tokenizer {
     hekla_token closing;                /* put after text if add_closing */
     hekla_token ends[32];               /* [n_ends] tokens that end an answer */
     uint32_t n_ends;
+    struct {
+        char *text; /* NULL: the file has none */
+        size_t n;
+    } templates[2]; /* for chats; for chats with tools */
     char name[256]; /* of the file, for errors */
     char warning[300];
 };
+
+/* Reads the chat templates (chat.c). */
+hekla_status chat_read_templates(
+    struct tokenizer *t, const struct gguf *g, struct hekla_error *err);
 
 /* Reads special ids and flags (ids.c). */
 hekla_status tokenizer_read_ids(struct tokenizer *t, const struct gguf *g, struct hekla_error *err);

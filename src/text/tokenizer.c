@@ -44,6 +44,8 @@ hekla_status tokenizer_create(struct tokenizer **out, const struct gguf *g, stru
         status = tokenizer_read_ids(t, g, err);
     if (!status && t->encoder->check)
         status = t->encoder->check(t, g, err);
+    if (!status)
+        status = chat_read_templates(t, g, err);
     if (status)
         tokenizer_destroy(t);
     else
@@ -58,6 +60,8 @@ void tokenizer_destroy(struct tokenizer *t)
     if (t->encoder)
         t->encoder->destroy(t->state);
     vocab_clear(&t->vocab);
+    free(t->templates[0].text);
+    free(t->templates[1].text);
     free(t);
 }
 

@@ -34,8 +34,10 @@ size_t tokenizer_bytes(
 size_t tokenizer_stream(const struct tokenizer *t, struct hekla_text_stream *s, hekla_token token,
     bool special, char *out, size_t cap);
 
-/* See hekla_chat_format. */
+/* See hekla_chat_format_with and hekla_chat_format_json. */
 hekla_status chat_format(const struct tokenizer *t, const struct hekla_message *messages, size_t n,
-    bool add_assistant, char **text, struct hekla_error *err);
+    const struct hekla_chat_options *o, char **text, struct hekla_error *err);
+hekla_status chat_format_json(const struct tokenizer *t, const char *messages,
+    const struct hekla_chat_options *o, char **text, struct hekla_error *err);
 
 #endif

@@ -52,7 +52,8 @@ static size_t check_ids(const hekla_model *model, const char *item, hekla_token 
     for (; m && n_messages < 8; m = json_next(m), n_messages++) {
         json_string(json_get(m, "role"), roles[n_messages], sizeof(roles[0]));
         json_string(json_get(m, "content"), contents[n_messages], sizeof(contents[0]));
-        messages[n_messages] = (struct hekla_message){roles[n_messages], contents[n_messages]};
+        messages[n_messages] =
+            (struct hekla_message){.role = roles[n_messages], .content = contents[n_messages]};
     }
     json_string(json_get(item, "prompt"), prompt, sizeof(prompt));
     if (n_messages && hekla_chat_format(model, messages, n_messages, true, &text, &err))
@@ -222,7 +223,7 @@ static void perplexities(void **state)
 static void answer(
     hekla_session *session, const hekla_model *model, const char *question, char *out, size_t cap)
 {
-    struct hekla_message message = {"user", question};
+    struct hekla_message message = {.role = "user", .content = question};
     struct hekla_error err;
     struct hekla_text_stream stream = {0};
     struct token_list list = {.n = 0};

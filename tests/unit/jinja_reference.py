@@ -175,7 +175,8 @@ def matrix(folder):
             template = file.read()
         for (title, messages), tools, ask, (i, more) in itertools.product(
                 conversations(), (None, TOOLS), (True, False), enumerate(SETTINGS)):
-            if i > 0 and random.random() < 0.85:  # all for the plain setting, some for the rest
+            # All of the plain setting when asked for an answer, some of the rest.
+            if random.random() > (1 if ask and i == 0 else 0.35 if i == 0 else 0.07):
                 continue
             emit(f"{os.path.basename(path)} {title} {'tools' if tools else '-'} {ask} {i}", template,
                  {"messages": messages, "tools": tools, "documents": None,

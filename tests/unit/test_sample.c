@@ -657,6 +657,33 @@ static void wrong_values_are_refused(void **state)
         "breaker 1 has 0 bytes");
 }
 
+static void mutated_lists_are_refused_or_work(void **state)
+{
+    static const char list[] = "penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature";
+    uint64_t x = 1;
+    uint32_t refused = 0;
+    (void)state;
+    for (uint32_t round = 0; round < 5000; round++) {
+        char text[sizeof(list)];
+        struct sample_chain chain;
+        struct hekla_error err = {0};
+        memcpy(text, list, sizeof(list));
+        for (uint32_t i = 0; i <= round % 3; i++) {
+            x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            text[(x >> 33) % (sizeof(list) - 1)] = round % 2 ? ';' : (char)(x >> 56 | 1);
+        }
+        struct hekla_sampling p = {.samplers = round % 5 ? text : NULL, .sampler_seq = text + 50};
+        if (round % 5)
+            p.sampler_seq = NULL;
+        if (sample_chain_init(&chain, &p, V, &err) == HEKLA_OK)
+            continue;
+        refused++;
+        assert_int_equal(err.code, HEKLA_ARGUMENT);
+        assert_null(strchr(err.text, '\n'));
+    }
+    assert_in_range(refused, 4000, 5000);
+}
+
 /* Logits that are no numbers, or all the same, or of any size: some token comes out. */
 static void odd_logits_do_no_harm(void **state)
 {
@@ -699,6 +726,7 @@ int main(void)
         cmocka_unit_test(host_and_device_draw_the_same),
         cmocka_unit_test(chains_tell_who_can_do_them),
         cmocka_unit_test(wrong_values_are_refused),
+        cmocka_unit_test(mutated_lists_are_refused_or_work),
         cmocka_unit_test(odd_logits_do_no_harm),
     };
     return cmocka_run_group_tests(tests, make_logits, NULL);

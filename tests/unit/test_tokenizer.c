@@ -72,7 +72,7 @@ static void tiny_goldens(void **state)
         while (c->messages[n].role)
             n++;
         char *text = NULL;
-        assert_int_equal(chat_format(tiny, c->messages, n, true, &text, NULL), HEKLA_OK);
+        assert_int_equal(chat_format(tiny, c->messages, n, NULL, &text, NULL), HEKLA_OK);
         check_text(tiny, text, HEKLA_TOKENIZE_SPECIAL, c->ids);
         struct ids ids = encode_n(tiny, text, strlen(text), HEKLA_TOKENIZE_SPECIAL);
         check_back(tiny, ids, text, strlen(text), true);
@@ -239,31 +239,33 @@ static void chat(void **state)
 {
     (void)state;
     char *text = NULL;
-    const struct hekla_message messages[] = {
-        {"system", "  Be brief.\n"}, {"user", "\xe3\x80\x80Hi\t"}};
-    assert_int_equal(chat_format(tiny, messages, 2, true, &text, NULL), HEKLA_OK);
+    const struct hekla_message messages[] = {{.role = "system", .content = "  Be brief.\n"},
+        {.role = "user", .content = "\xe3\x80\x80Hi\t"}};
+    const struct hekla_chat_options no_answer = {.no_answer = true};
+    assert_int_equal(chat_format(tiny, messages, 2, NULL, &text, NULL), HEKLA_OK);
     assert_string_equal(text,
         "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
         "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\n");
     free(text);
-    assert_int_equal(chat_format(tiny, messages, 1, false, &text, NULL), HEKLA_OK);
+    assert_int_equal(chat_format(tiny, messages, 1, &no_answer, &text, NULL), HEKLA_OK);
     assert_string_equal(text, "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n"
                               "Be brief.<|eot_id|>");
     free(text);
-    assert_int_equal(chat_format(tiny, NULL, 0, false, &text, NULL), HEKLA_OK);
-    assert_string_equal(text, "<|begin_of_text|>");
+    assert_int_equal(chat_format(tiny, NULL, 0, &no_answer, &text, NULL), HEKLA_OK);
+    assert_string_equal(text, ""); /* the template begins with the first message */
     free(text);
     static const struct {
         struct hekla_message message;
         const char *says;
-    } bad[] = {{{"user", NULL}, "no content"}, {{NULL, "x"}, "no role"},
-        {{"", "x"}, "has the role \"\""}, {{"user<|end_header_id|>", "x"}, "has the role"},
-        {{"user", "ab\xff"}, "byte 0xff at offset 2"}};
+    } bad[] = {{{.role = "user"}, "no content"}, {{.content = "x"}, "no role"},
+        {{.role = "", .content = "x"}, "has the role \"\""},
+        {{.role = "user<|end_header_id|>", .content = "x"}, "has the role"},
+        {{.role = "user", .content = "ab\xff"}, "byte 0xff at offset 2"}};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct hekla_error err = {0};
         text = NULL;
-        assert_int_equal(chat_format(tiny, &bad[i].message, 1, true, &text, &err), HEKLA_ARGUMENT);
+        assert_int_equal(chat_format(tiny, &bad[i].message, 1, NULL, &text, &err), HEKLA_ARGUMENT);
         assert_null(text);
         assert_non_null(strstr(err.text, bad[i].says));
     }
@@ -337,8 +339,8 @@ static void accepted_vocabularies(void **state)
     assert_int_equal(tokenizer_eos(t), -1);
     struct hekla_error err = {0};
     char *text;
-    assert_int_equal(chat_format(t, NULL, 0, true, &text, &err), HEKLA_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "v.gguf: has no special token <|begin_of_text|>"));
+    assert_int_equal(chat_format(t, NULL, 0, NULL, &text, &err), HEKLA_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "v.gguf: the file has no chat template"));
     tokenizer_destroy(t);
     /* A merge that would make a control token is not done. */
     t = create(&(struct vocab_spec){.merges = {"a b"}, .extra = {{"ab", 3}}}, HEKLA_OK, "");

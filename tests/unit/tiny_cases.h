@@ -42,7 +42,7 @@ static const struct tiny_case tiny_cases[] = {
     {
         .messages =
             {
-                {"user", "Tell me a story about a fox named Pip."},
+                {.role = "user", .content = "Tell me a story about a fox named Pip."},
             },
         .ids = {1016, 1018, 385, 1019, 308, 745, 335, 256, 394, 452, 256, 545, 87, 343, 890, 13,
             1020, 1018, 390, 1019, 308, -1},
@@ -50,7 +50,8 @@ static const struct tiny_case tiny_cases[] = {
     {
         .messages =
             {
-                {"user", "Tell me a short story about a girl who lost her ball."},
+                {.role = "user",
+                    .content = "Tell me a short story about a girl who lost her ball."},
             },
         .ids = {1016, 1018, 385, 1019, 308, 745, 335, 256, 688, 394, 452, 256, 969, 618, 607, 623,
             266, 571, 13, 1020, 1018, 390, 1019, 308, -1},
@@ -58,8 +59,8 @@ static const struct tiny_case tiny_cases[] = {
     {
         .messages =
             {
-                {"system", "You are a helpful assistant."},
-                {"user", "Tell me a very short story about a duck named Otto."},
+                {.role = "system", .content = "You are a helpful assistant."},
+                {.role = "user", .content = "Tell me a very short story about a duck named Otto."},
             },
         .ids = {1016, 1018, 777, 297, 68, 76, 1019, 308, 397, 388, 256, 982, 661, 13, 1020, 1018,
             385, 1019, 308, 745, 335, 256, 413, 688, 394, 452, 256, 285, 84, 489, 343, 920, 13,
@@ -68,13 +69,14 @@ static const struct tiny_case tiny_cases[] = {
     {
         .messages =
             {
-                {"user", "Tell me a very short story about a fox named Pip."},
-                {"assistant", "Once upon a time, there was a little fox named Pip. Pip lived by "
-                              "the river. One "
-                              "day, Pip lost his red ball. Luna the owl helped him look for it, "
-                              "and they found "
-                              "it under a bush. It was the best day of all."},
-                {"user", "What was the fox called?"},
+                {.role = "user", .content = "Tell me a very short story about a fox named Pip."},
+                {.role = "assistant",
+                    .content = "Once upon a time, there was a little fox named Pip. Pip lived by "
+                               "the river. One "
+                               "day, Pip lost his red ball. Luna the owl helped him look for it, "
+                               "and they found "
+                               "it under a bush. It was the best day of all."},
+                {.role = "user", .content = "What was the fox called?"},
             },
         .ids = {1016, 1018, 385, 1019, 308, 745, 335, 256, 413, 688, 394, 452, 256, 545, 87, 343,
             890, 13, 1020, 1018, 390, 1019, 308, 381, 410, 256, 370, 11, 368, 276, 256, 516, 545,
@@ -86,7 +88,7 @@ static const struct tiny_case tiny_cases[] = {
     {
         .messages =
             {
-                {"user", "Give me a fox named Pip as JSON."},
+                {.role = "user", .content = "Give me a fox named Pip as JSON."},
             },
         .ids = {1016, 1018, 385, 1019, 308, 901, 335, 256, 545, 87, 343, 890, 361, 567, 13, 1020,
             1018, 390, 1019, 308, -1},
@@ -94,7 +96,7 @@ static const struct tiny_case tiny_cases[] = {
     {
         .messages =
             {
-                {"user", "What is 3 plus 4?"},
+                {.role = "user", .content = "What is 3 plus 4?"},
             },
         .ids = {1016, 1018, 385, 1019, 308, 378, 317, 220, 18, 500, 220, 19, 30, 1020, 1018, 390,
             1019, 308, -1},
@@ -102,14 +104,14 @@ static const struct tiny_case tiny_cases[] = {
     {
         .messages =
             {
-                {"user", "Who are you?"},
+                {.role = "user", .content = "Who are you?"},
             },
         .ids = {1016, 1018, 385, 1019, 308, 1015, 388, 313, 30, 1020, 1018, 390, 1019, 308, -1},
     },
     {
         .messages =
             {
-                {"user", "What does a cow say?"},
+                {.role = "user", .content = "What does a cow say?"},
             },
         .ids = {1016, 1018, 385, 1019, 308, 378, 950, 256, 273, 301, 923, 30, 1020, 1018, 390, 1019,
             308, -1},
@@ -117,10 +119,10 @@ static const struct tiny_case tiny_cases[] = {
     {
         .messages =
             {
-                {"system", "You are Hekla Tiny, a very small language model."},
-                {"user", "Hello!"},
-                {"assistant", "Hello! Would you like to hear a story?"},
-                {"user", "What day comes after Friday?"},
+                {.role = "system", .content = "You are Hekla Tiny, a very small language model."},
+                {.role = "user", .content = "Hello!"},
+                {.role = "assistant", .content = "Hello! Would you like to hear a story?"},
+                {.role = "user", .content = "What day comes after Friday?"},
             },
         .ids = {1016, 1018, 777, 297, 68, 76, 1019, 308, 397, 388, 496, 74, 453, 289, 877, 11, 256,
             413, 493, 270, 283, 849, 64, 473, 790, 13, 1020, 1018, 385, 1019, 308, 39, 329, 78, 0,
@@ -131,7 +133,7 @@ static const struct tiny_case tiny_cases[] = {
     {
         .messages =
             {
-                {"user", "Count from 1 to 5."},
+                {.role = "user", .content = "Count from 1 to 5."},
             },
         .ids = {1016, 1018, 385, 1019, 308, 34, 267, 596, 1013, 220, 16, 282, 220, 20, 13, 1020,
             1018, 390, 1019, 308, -1},
