@@ -123,10 +123,9 @@ STRUCT(rope_kv_args)
 };
 
 #define ATTN_SOFTCAP 1u /* scores become cap * tanh(score / cap) */
-#define ATTN_WINDOW                                                                                \
-    2u                /* a token sees `window` positions, its own included; the cache is a ring    \
-                       */
-#define ATTN_SINKS 4u /* a further score of each head, without a value */
+#define ATTN_WINDOW 2u  /* a token sees `window` positions, its own included; the cache is a ring  \
+                         */
+#define ATTN_SINKS 4u   /* a further score of each head, without a value */
 #define ATTN_TEMPERATURE 8u /* scores times 1 + temperature * ln(1 + pos / temperature_span) */
 STRUCT(attention_args)
 {

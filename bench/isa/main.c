@@ -159,7 +159,9 @@ static hekla_status measure_all(struct state *s)
 int main(int argc, char **argv)
 {
     bool raw = argc > 1 && strcmp(argv[1], "--raw") == 0;
-    struct state s = {.raw = raw, .formats = argv + 1 + raw, .n_formats = argc - 1 - raw};
+    struct state s = {.raw = raw,
+        .formats = argv + 1 + raw,
+        .n_formats = argc - 1 - raw};
     if (s.n_formats && s.formats[0][0] == '-') {
         fprintf(stderr, "usage: isa_stats [--raw] [FORMAT ...]\n");
         return 2;

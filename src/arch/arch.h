@@ -40,10 +40,9 @@ enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 #define BLOCK_LAYER_NORM 0x200u /* biases of norms */
 #define BLOCK_SINKS 0x400u
 #define BLOCK_EXPERTS 0x800u
-#define BLOCK_SHARED 0x1000u /* an expert that all tokens use */
-#define BLOCK_ATTN_NORM_IS_FFN                                                                     \
-    0x2000u /* the norm before the feed-forward part has another name                              \
-             */
+#define BLOCK_SHARED 0x1000u           /* an expert that all tokens use */
+#define BLOCK_ATTN_NORM_IS_FFN 0x2000u /* the norm before the feed-forward part has another name   \
+                                        */
 #define BLOCK_LONG_ROPE 0x4000u
 #define BLOCK_MAYBE_HEAD_NORM 0x8000u /* models with and without */
 #define BLOCK_MAYBE_FFN_NORM 0x10000u

@@ -53,7 +53,7 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
         copy_text(
             info->architecture, sizeof(info->architecture), architecture.data, architecture.n);
     else
-        snprintf(info->architecture, sizeof(info->architecture), "%s", model->arch->name);
+        snprintf(info->architecture, sizeof(info->architecture), "%s", model->arch_name);
     snprintf(info->type_name, sizeof(info->type_name), "%s", commonest_type(g));
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         info->n_params += g->tensors[i].n_elements;

@@ -125,7 +125,7 @@ hekla_status engine_read_sampling(
             gguf_get_f32(model->gguf, reals[i].key, false, *reals[i].value, reals[i].value, err);
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]) && status == HEKLA_OK; i++)
         status =
-            gguf_get_u32(model->gguf, counts[i].key, false, *counts[i].value, counts[i].value, err);
+            read_count(model->gguf, counts[i].key, counts[i].negative, counts[i].value, err);
     if (p->top_p <= 0)
         p->top_p = 1e-30f; /* the likeliest token; 0 would be off */
     if (status == HEKLA_OK &&

@@ -46,8 +46,8 @@ static uint32_t shared_bytes(const struct matrix *w, bool norm, uint32_t size_y)
     return size_y * 16 * 33 * 4 + (norm ? norm_slots(w) * 40 : 0) + 96 * 4;
 }
 
-/* Tokens of a workgroup. Four rows of unpacked weights are all that the registers of small GPUs
- * hold beside one token's activations. */
+/* Tokens of a workgroup. Four rows of unpacked weights are all that the registers of small GPUs hold
+ * beside one token's activations. */
 static uint32_t most_columns(const struct gpu_caps *caps, int quant)
 {
     if (caps->row_threads)

@@ -93,7 +93,7 @@ static void going_on(void **state)
         "<|begin_of_text|><|start_header_id|>assistant<|end_header_id|>\n\nOne, two");
     expect_json("[{\"role\": \"assistant\", \"content\": \"One, two \"}]", &plain, "<One, two ");
     expect_json("[{\"role\": \"assistant\", \"content\": \"\"}]", &plain, "<>");
-    expect_error("[{\"role\": \"assistant\"}]", &go_on, HEKLA_FORMAT, "line 1");
+    expect_error("[{\"role\": \"assistant\"}]", &go_on, HEKLA_ARGUMENT, "has no text");
     expect_error("[]", &go_on, HEKLA_ARGUMENT, "the last message has no text");
     expect_error("[{\"role\": \"assistant\", \"content\": \"abc\"}]",
         &(struct hekla_chat_options){.continue_last = true, .chat_template = "x"}, HEKLA_FORMAT,
