@@ -94,6 +94,7 @@ foreach(row ${quant_rows})
     if(class STREQUAL INT)
         list(APPEND quants_int ${name})
     endif()
+    file(CONFIGURE OUTPUT ${gen}/quant/${name}/name.glsl CONTENT "#define QUANT_${name}\n")
     file(CONFIGURE OUTPUT ${gen}/quant/${name}/quant.glsl CONTENT
 "#define CLASS_${class}
 #define W_U4 ${u4}

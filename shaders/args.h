@@ -35,6 +35,7 @@
 #define SPEC_KV_F16 3 /* 1: the KV cache holds packed halves, 0: f32 */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
 #define SPEC_NORM 5   /* matvec: 0, or slots of an input that it norms and quantises itself */
+#define SPEC_SHAPE 5  /* matmul_cm: m + 256 n + 65536 k of its matrices */
 #define SPEC_OUT 6    /* matvec: what becomes of the sums, OUT_... */
 #define SPEC_ATTN 7   /* attention, attn_reduce: ATTN_... bits */
 #define SPEC_COUNT 8
@@ -139,6 +140,12 @@ STRUCT(attention_args)
     F32 temperature;
     U32 temperature_span;
 };
+
+#ifndef VULKAN
+struct attn_tile_args {
+    struct attention_args a;
+};
+#endif
 
 STRUCT(attn_reduce_args)
 {

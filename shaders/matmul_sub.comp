@@ -78,7 +78,11 @@ void add_block(inout float acc[RESULTS], uint quad[QUADS], uint slots, uint slot
         uvec2 m = subgroupBroadcast(meta[c / SIZE_X], c % SIZE_X);
         int sum_lo = int(m.y << 16) >> 16, sum_hi = int(m.y) >> 16;
         [[unroll]] for (uint r = 0u; r < OWN; r++) {
-            float term = w_halves(w[r], whole(lo[r]), whole(hi[r]), sum_lo, sum_hi);
+#ifdef W_FLOATS
+            float term = w_term(w[r], lo[r], add(lo[r], hi[r]), float(sum_lo + sum_hi));
+#else
+            float term = w_term(w[r], whole(lo[r]), whole(hi[r]), sum_lo, sum_hi);
+#endif
             acc[r * COLS + c] = add(acc[r * COLS + c], mul(from_bits(m.x), term));
         }
     }

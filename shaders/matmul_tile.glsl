@@ -62,24 +62,33 @@ void stage_store(stage s)
             tile_meta[id + i * THREADS] = s.meta[i];
 }
 
-/* Block `at` of the stage. */
+/* Block `at` of the stage. A word of weights is taken apart for all tokens at once, then forgotten. */
 void add_block(inout float acc[RESULTS], uint at)
 {
-    uint row = at * TILE_ROWS + ROWS * gl_LocalInvocationID.y;
-    const DOT_SUM zero = DOT_SUM(0);
-    w_block w[ROWS];
-    for (uint r = 0u; r < ROWS; r++)
-        w[r] = tile_w[row + r];
-    for (uint c = 0u; c < COLS; c++) {
-        uint col = gl_LocalInvocationID.x + c * SIZE_X;
-        uvec4 p = tile_x[2u * at * TILE_COLS + col], q = tile_x[(2u * at + 1u) * TILE_COLS + col];
-        uvec2 m = tile_meta[at * TILE_COLS + col];
+    uint row = at * TILE_ROWS + ROWS * gl_LocalInvocationID.y, col = gl_LocalInvocationID.x;
+    DOT_SUM all[RESULTS], lo[RESULTS];
+    [[unroll]] for (uint i = 0u; i < RESULTS; i++)
+        all[i] = DOT_SUM(0);
+    [[unroll]] for (uint j = 0u; j < 8u; j++) {
+        [[unroll]] for (uint i = 0u; i < RESULTS && j == 4u; i++)
+            lo[i] = all[i];
+        [[unroll]] for (uint c = 0u; c < COLS; c++) {
+            uint x = tile_x[(2u * at + j / 4u) * TILE_COLS + col + c * SIZE_X][j % 4u];
+            [[unroll]] for (uint r = 0u; r < ROWS; r++)
+                all[r * COLS + c] = dot4(tile_w[row + r].q[j], x, all[r * COLS + c]);
+        }
+    }
+    [[unroll]] for (uint c = 0u; c < COLS; c++) {
+        uvec2 m = tile_meta[at * TILE_COLS + col + c * SIZE_X];
         int sum_lo = int(m.y << 16) >> 16, sum_hi = int(m.y) >> 16;
-        for (uint r = 0u; r < ROWS; r++) {
-            uint v[8] = w[r].q, i = r * COLS + c;
-            int lo = int(dot4(v[0], p.x, dot4(v[1], p.y, dot4(v[2], p.z, dot4(v[3], p.w, zero)))));
-            int hi = int(dot4(v[4], q.x, dot4(v[5], q.y, dot4(v[6], q.z, dot4(v[7], q.w, zero)))));
-            acc[i] = add(acc[i], mul(from_bits(m.x), w_halves(w[r], lo, hi, sum_lo, sum_hi)));
+        [[unroll]] for (uint r = 0u; r < ROWS; r++) {
+            uint i = r * COLS + c;
+#ifdef W_FLOATS
+            float term = w_term(tile_w[row + r], float(lo[i]), float(all[i]), float(sum_lo + sum_hi));
+#else
+            float term = w_term(tile_w[row + r], int(lo[i]), int(all[i]) - int(lo[i]), sum_lo, sum_hi);
+#endif
+            acc[i] = add(acc[i], mul(from_bits(m.x), term));
         }
     }
 }

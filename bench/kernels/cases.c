@@ -133,6 +133,10 @@ static void cases_attention(struct bench *b)
     for (uint32_t pos = 127; pos < (b->small ? 8192 : 65536); pos = 4 * pos + 3)
         run_attention(b, heads_8b, true, pos, 1);
     run_attention(b, heads_1b, true, 511, 1);
+}
+
+static void cases_attn_tile(struct bench *b)
+{
     run_attention(b, heads_8b, true, 0, batch(b));
     run_attention(b, heads_8b, true, 4 * batch(b), batch(b));
 }

@@ -19,12 +19,14 @@
 #define KERNEL_NEED_NEED_INT_DOT (caps->int_dot != 0)
 #define KERNEL_NEED_NEED_SUBGROUP (caps->subgroup != 0)
 #define KERNEL_NEED_NEED_LANES (caps->subgroup != 0)
-#define KERNEL_NEED_NEED_COOPMAT (caps->coopmat != 0)
+#define KERNEL_NEED_NEED_COOPMAT                                                                   \
+    (caps->coopmat != 0 && caps->coopmat_k <= 32 && caps->coopmat_m % 8 == 0)
 #define KERNEL_FASTER_0 true
 #define KERNEL_FASTER_NEED_INT_DOT (caps->int_dot == 2)
 #define KERNEL_FASTER_NEED_SUBGROUP true
 #define KERNEL_FASTER_NEED_LANES (caps->row_threads != 0)
-#define KERNEL_FASTER_NEED_COOPMAT true
+/* A processor has no units for matrices; and the registers of small subgroups are too few. */
+#define KERNEL_FASTER_NEED_COOPMAT (!caps->row_threads && caps->subgroup >= 32)
 #include "kernels/kernels.def"
 #undef KERNEL
 

@@ -5,7 +5,7 @@
 
 enum { MAX_GROUPS = 65535, FEWEST_TOKENS = 16 };
 
-static const enum kernel by_speed[] = {K_matmul_sub, K_matmul_dot, K_matmul};
+static const enum kernel by_speed[] = {K_matmul_sub, K_matmul_cm, K_matmul_dot, K_matmul};
 
 /* By a test. */
 static bool is_asked(const struct op_list *list, enum kernel base)
@@ -35,6 +35,24 @@ bool matmul_wanted(const struct op_list *list, int quant, uint32_t n_cols)
     return n_cols >= FEWEST_TOKENS;
 }
 
+/* The sums of a tree fill most of a GPU's registers, and where subgroups are small, an invocation
+ * has few. */
+static bool has_few_registers(const struct gpu_caps *caps)
+{
+    return caps->subgroup && caps->subgroup < 32;
+}
+
+/* Four subgroups with a matrix of rows each, and tokens for two. */
+static void choose_matrices(const struct gpu_caps *caps, struct op *op, uint32_t tile[2])
+{
+    op->spec[SPEC_SIZE_X] = (uint32_t)caps->subgroup;
+    op->spec[SPEC_SIZE_Y] = caps->subgroup * 4 <= caps->max_invocations ? 4 : 1;
+    op->spec[SPEC_COLS] = has_few_registers(caps) ? 1 : 2;
+    op->spec[SPEC_SHAPE] = caps->coopmat_m | caps->coopmat_n << 8 | caps->coopmat_k << 16;
+    tile[0] = caps->coopmat_m * op->spec[SPEC_SIZE_Y];
+    tile[1] = caps->coopmat_n * op->spec[SPEC_COLS];
+}
+
 /* Rows and tokens of a workgroup. */
 static void choose_shape(const struct op_list *list, struct op *op, uint32_t tile[2])
 {
@@ -47,9 +65,13 @@ static void choose_shape(const struct op_list *list, struct op *op, uint32_t til
         tile[1] = op->spec[SPEC_COLS];
         return;
     }
-    op->spec[SPEC_SIZE_X] = 8;
-    op->spec[SPEC_SIZE_Y] = list->caps->max_invocations < 128 ? 2 : 16;
-    op->spec[SPEC_COLS] = 4;
+    if (op->kernel == K_matmul_cm) {
+        choose_matrices(list->caps, op, tile);
+        return;
+    }
+    op->spec[SPEC_SIZE_X] = has_few_registers(list->caps) ? 16 : 8;
+    op->spec[SPEC_SIZE_Y] = (list->caps->max_invocations < 128 ? 32 : 128) / op->spec[SPEC_SIZE_X];
+    op->spec[SPEC_COLS] = has_few_registers(list->caps) ? 1 : 4;
     tile[0] = 4 * op->spec[SPEC_SIZE_Y];
     tile[1] = op->spec[SPEC_COLS] * op->spec[SPEC_SIZE_X];
 }

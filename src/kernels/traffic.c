@@ -124,6 +124,11 @@ static struct op_traffic traffic_attention(const struct op *op, struct step s)
     return t;
 }
 
+static struct op_traffic traffic_attn_tile(const struct op *op, struct step s)
+{
+    return traffic_attention(op, s);
+}
+
 static struct op_traffic traffic_attn_reduce(const struct op *op, struct step s)
 {
     const struct attn_reduce_args *a = (const void *)op->args;

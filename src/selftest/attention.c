@@ -52,10 +52,10 @@ static void run_with(struct test *t, struct head_shape shape, bool f16, uint32_t
     }
     /* llvmpipe of Mesa 22 ends all loops of an invocation after 65535 iterations. */
     bool plain = !(o->window || o->softcap > 0 || o->sinks.size || o->temperature != 0);
-    for (uint32_t size = !plain       ? 129
-                         : pos < 600  ? 1
-                         : pos < 3000 ? 4
-                                      : 8;
+    for (uint32_t size = !plain || t->list.variant == K_attn_tile ? 129
+                         : pos < 600                              ? 1
+                         : pos < 3000                             ? 4
+                                                                  : 8;
          size <= 128; size = 5 * size + 3)
         test_vary(t, &(struct variation){.spec = {size}});
     test_run(t);
@@ -110,6 +110,23 @@ static void run_decode(struct test *t)
         run(t, shapes[2], i & 1, 400, 1, (enum fill)(i / 2));
     if (t->slow)
         run(t, (struct head_shape){32, 8, 64, 64}, true, 4000, 1, FILL_NORMAL);
+}
+
+void selftest_cases_attn_tile(struct test *t)
+{
+    for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
+        run(t, shapes[(i + 1) % 7], i % 2, positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
+    for (uint32_t i = 0; i < 7; i++)
+        run(t, shapes[i], i % 2, 120, 17, (enum fill)(i % FILL_COUNT));
+    for (uint32_t i = 0; i < 2 * FILL_COUNT; i++)
+        run(t, shapes[2], i & 1, 126, 4, (enum fill)(i / 2));
+    run(t, shapes[4], true, 0, 150, FILL_NORMAL); /* several chunks in one tile's rows */
+    /* Longer than one dispatch does: 65535 iterations would end at about position 4500. */
+    run(t, shapes[5], true, 5000, 2, FILL_NORMAL);
+    if (t->slow)
+        run(t, (struct head_shape){32, 8, 64, 64}, true, 500, 64, FILL_NORMAL);
+    if (t->slow)
+        run(t, shapes[1], true, 20000, 2, FILL_NORMAL);
 }
 
 void selftest_cases_attn_reduce(struct test *t)
