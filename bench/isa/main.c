@@ -3,10 +3,10 @@
  *
  *   isa_stats [--raw] [FORMAT ...]     the device named by HEKLA_TEST_DEVICE, else the best
  *
- * For each weight format (or those named), the ops of a one-layer model of Llama 8B's shape are built as the product
- * builds them on this device (with HEKLA_CAPS), for one token and for a batch; every pipeline of
- * theirs is compiled once and the driver's statistics are printed as CSV. --raw prints the driver's
- * own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
+ * For each weight format (or those named), the ops of a one-layer model of Llama 8B's shape are
+ * built as the product builds them on this device (with HEKLA_CAPS), for one token and for a batch;
+ * every pipeline of theirs is compiled once and the driver's statistics are printed as CSV. --raw
+ * prints the driver's own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
  */
 #include "isa.h"
 
@@ -144,10 +144,8 @@ static hekla_status measure_all(struct state *s)
 int main(int argc, char **argv)
 {
     bool raw = argc > 1 && strcmp(argv[1], "--raw") == 0;
-    struct state s = {.arch = &arch_llama,
-        .raw = raw,
-        .formats = argv + 1 + raw,
-        .n_formats = argc - 1 - raw};
+    struct state s = {
+        .arch = &arch_llama, .raw = raw, .formats = argv + 1 + raw, .n_formats = argc - 1 - raw};
     if (s.n_formats && s.formats[0][0] == '-') {
         fprintf(stderr, "usage: isa_stats [--raw] [FORMAT ...]\n");
         return 2;

@@ -262,6 +262,8 @@ enum hekla_kv_type {
     HEKLA_KV_AUTO, /* f32 for a model with F32 weights, else f16 */
     HEKLA_KV_F32,
     HEKLA_KV_F16,
+    HEKLA_KV_Q8_0, /* heads of a multiple of 32 elements only, this and the next */
+    HEKLA_KV_Q4_0,
 };
 
 struct hekla_session_options {

@@ -218,13 +218,25 @@ static struct matvec_input build_gate_up(const struct model *m, const struct mod
     return input_for(list, s->ff, s->ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
 }
 
+/* Attention, as the output projection wants it. */
+static struct matvec_input build_attention(const struct model *m, const struct model_layer *l,
+    const struct kv_cache *kv, const struct arch_scratch *s, struct op_list *list)
+{
+    const struct head_shape head = m->params.head;
+    bool out_int = quant_types[l->attn_out.quant].class == QUANT_CLASS_INT;
+    if (out_int && op_can_attention_q8(list, head)) {
+        op_attention_q8(list, s->attn_q8, s->qkv, kv, s->partials, head);
+        return (struct matvec_input){s->attn, s->attn_q8};
+    }
+    op_attention(list, s->attn, s->qkv, kv, s->partials, head);
+    return input_for(list, s->attn, s->attn_q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+}
+
 static void build_layer(const struct model *m, const struct model_layer *l,
     const struct kv_cache *kv, const struct arch_scratch *s, struct op_list *list)
 {
     build_qkv(m, l, kv, s, list);
-    op_attention(list, s->attn, s->qkv, kv, s->partials, m->params.head);
-    struct matvec_input in =
-        input_for(list, s->attn, s->attn_q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+    struct matvec_input in = build_attention(m, l, kv, s, list);
     op_matvec(list, s->x, 0, &l->attn_out, &in, l->attn_out_bias, true, 0);
     in = build_gate_up(m, l, s, list);
     op_matvec(list, s->x, 0, &l->down, &in, l->down_bias, true, 0);

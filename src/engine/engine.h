@@ -43,7 +43,8 @@ struct hekla_session {
     struct gpu_view scores, nll;
     uint32_t n_ctx, n_batch, sizes[STEP_SIZES];
     uint32_t most; /* tokens of a step that the device does in the time it should take */
-    bool all_logits, kv_f16;
+    bool all_logits;
+    uint32_t kv_type; /* KV_TYPE_... */
 
     struct plan *eval[STEP_SIZES][3]; /* by size and enum arch_logits; recorded at first use */
     struct plan *score[STEP_SIZES];   /* the surprise of given tokens */
@@ -60,6 +61,11 @@ struct hekla_session {
     struct gpu_counters counters_at_open;
     struct session_profile *profile; /* NULL: not asked for */
 };
+
+/* model.c: hekla_model_open. prove false: kernels are taken to work, which only a measurement on a
+ * device that drops its work may do. */
+hekla_status engine_open(hekla_model **out, const struct hekla_model_options *options, bool prove,
+    struct hekla_error *err);
 
 /* prove.c: the verdicts on the kernels that the model needs; tests those that are not known. */
 hekla_status engine_prove(

@@ -122,7 +122,8 @@ static char *copy_of(const char *text)
 }
 
 static hekla_status open_weights(struct hekla_model *model,
-    const struct hekla_model_options *options, const char *file, struct hekla_error *err)
+    const struct hekla_model_options *options, const char *file, bool prove,
+    struct hekla_error *err)
 {
     model->notice = options->notice;
     model->notice_user = options->notice_user;
@@ -132,7 +133,7 @@ static hekla_status open_weights(struct hekla_model *model,
     if (!model->file || !model->caps)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     hekla_status status = gpu_device_open(&model->m.dev, options->device, options->caps, err);
-    if (status == HEKLA_OK)
+    if (status == HEKLA_OK && prove)
         status = engine_prove(model, options, err);
     if (status != HEKLA_OK)
         return status;
@@ -152,6 +153,12 @@ static hekla_status open_weights(struct hekla_model *model,
 hekla_status hekla_model_open(
     hekla_model **out, const struct hekla_model_options *options, struct hekla_error *err)
 {
+    return engine_open(out, options, true, err);
+}
+
+hekla_status engine_open(hekla_model **out, const struct hekla_model_options *options, bool prove,
+    struct hekla_error *err)
+{
     const char *path = options ? options->path : NULL;
     const char *file = path ? path : "the built-in model";
     struct hekla_error local = {0}; /* rooms rely on the first message winning */
@@ -167,8 +174,8 @@ hekla_status hekla_model_open(
         options->notice(
             options->notice_user, HEKLA_NOTICE_WARNING, tokenizer_warning(model->tokenizer));
     if (status == HEKLA_OK && !vocab_only)
-        status =
-            open_weights(model, options ? options : &(struct hekla_model_options){0}, file, err);
+        status = open_weights(
+            model, options ? options : &(struct hekla_model_options){0}, file, prove, err);
     if (status != HEKLA_OK) {
         hekla_model_close(model);
         return status;

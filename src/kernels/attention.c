@@ -4,24 +4,30 @@
 #include <math.h>
 #include <stddef.h>
 
+enum { VIEW_ALIGNMENT = 256 }; /* Vulkan's largest */
+
+static uint64_t round_up(uint64_t bytes)
+{
+    return (bytes + VIEW_ALIGNMENT - 1) / VIEW_ALIGNMENT * VIEW_ALIGNMENT;
+}
+
+uint64_t op_kv_bytes(uint32_t type, uint64_t n)
+{
+    const uint64_t of_32[] = {128, 64, 36, 20};
+    return type < KV_TYPE_Q8_0 ? n * (of_32[type] / 32) : n / 32 * of_32[type];
+}
+
+/* What follows the partial results: a counter for each head. */
+static uint64_t counter_bytes(struct head_shape shape)
+{
+    return round_up(shape.n_head * 4ull);
+}
+
 uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx, uint32_t n_tokens)
 {
     uint64_t chunks = (n_ctx + ATTN_CHUNK - 1) / ATTN_CHUNK;
     uint64_t most = chunks > n_tokens ? chunks : n_tokens;
-    return most * shape.n_head * (2 + shape.head_dim) * 4;
-}
-
-static void append_reduce(
-    struct op_list *list, struct rows y, struct gpu_view partials, struct head_shape shape)
-{
-    struct op *op = op_append(list, K_attn_reduce, -1);
-    op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 64;
-    op->groups[0] = shape.n_head;
-    op_bind(op, 0, partials, true, false);
-    op_bind(op, 1, y.view, false, true);
-    op_bind(op, 2, list->step, true, false);
-    op_set_args(op, &(struct attn_reduce_args){.n_head = shape.n_head, .head_dim = shape.head_dim},
-        sizeof(struct attn_reduce_args));
+    return round_up(most * shape.n_head * (2 + shape.head_dim) * 4) + counter_bytes(shape);
 }
 
 /* Chunks of one dispatch: of a length that ends well before a display driver's patience, and whose
@@ -34,14 +40,18 @@ static uint32_t chunks_at_once(struct head_shape shape, uint32_t size)
     return 60000 / per_chunk;
 }
 
-static void append_attention(struct op_list *list, struct rows y, struct rows qkv,
+static struct op *append_attention(struct op_list *list, struct rows y, struct rows qkv,
     const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first)
 {
     bool split = list->n_tokens == 1;
+    struct gpu_view counters = partials;
+    counters.size = counter_bytes(shape);
+    partials.size -= counters.size;
+    counters.offset += partials.size;
     uint32_t size = list->caps->row_threads ? 8 : 64;
     struct op *op = op_append(list, K_attention, -1);
     op->spec[SPEC_SIZE_X] = size;
-    op->spec[SPEC_KV_F16] = kv->f16;
+    op->spec[SPEC_KV] = kv->type;
     op->spec[SPEC_SPLIT] = split;
     op->groups[0] = shape.n_head;
     op->groups[1] = list->n_tokens;
@@ -52,9 +62,10 @@ static void append_attention(struct op_list *list, struct rows y, struct rows qk
     op_bind(op, 0, qkv.view, true, false);
     op_bind(op, 1, kv->k, true, false);
     op_bind(op, 2, kv->v, true, false);
-    op_bind(op, 3, y.view, false, !split);
+    op_bind(op, 3, y.view, false, true);
     op_bind(op, 4, list->step, true, false);
-    op_bind(op, 5, partials, !split, true);
+    op_bind(op, 5, partials, true, true);
+    op_bind(op, 6, counters, split, split);
     op_set_args(op,
         &(struct attention_args){
             .n_head = shape.n_head,
@@ -68,6 +79,7 @@ static void append_attention(struct op_list *list, struct rows y, struct rows qk
             .scale = (float)(1.0 / sqrt((double)shape.head_dim)),
         },
         sizeof(struct attention_args));
+    return op;
 }
 
 void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
@@ -76,10 +88,27 @@ void op_attention(struct op_list *list, struct rows y, struct rows qkv, const st
     assert(shape.head_dim <= MAX_HEAD_DIM && shape.n_head % shape.n_head_kv == 0);
     if (list->n_tokens == 1) {
         append_attention(list, y, qkv, kv, partials, shape, 0);
-        append_reduce(list, y, partials, shape);
         return;
     }
     uint32_t step = chunks_at_once(shape, list->caps->row_threads ? 8 : 64);
     for (uint32_t first = 0; first * ATTN_CHUNK < kv->n_ctx; first += step)
         append_attention(list, y, qkv, kv, partials, shape, first);
+}
+
+bool op_can_attention_q8(const struct op_list *list, struct head_shape shape)
+{
+    return list->n_tokens == 1 && shape.head_dim % 32 == 0;
+}
+
+void op_attention_q8(struct op_list *list, struct rows_q8 y, struct rows qkv,
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape)
+{
+    assert(op_can_attention_q8(list, shape));
+    assert(y.layout.n_blocks == shape.n_head * shape.head_dim / 32);
+    struct op *op =
+        append_attention(list, (struct rows){.view = y.view}, qkv, kv, partials, shape, 0);
+    struct attention_args *args = (void *)op->args;
+    op->spec[SPEC_OUT] = OUT_Q8;
+    args->y_steps = y.layout.steps;
+    args->y_lanes = y.layout.lanes;
 }

@@ -58,17 +58,12 @@ static struct op_traffic traffic_matmul(const struct op *op, struct step s)
     return t;
 }
 
-static uint64_t kv_bytes(const struct op *op)
-{
-    return op->spec[SPEC_KV_F16] ? 2 : 4;
-}
-
 static struct op_traffic traffic_rope_kv(const struct op *op, struct step s)
 {
     const struct rope_kv_args *a = (const void *)op->args;
     uint64_t q = s.n * a->n_head * a->head_dim, kv = s.n * 2 * a->n_head_kv * a->head_dim;
     uint64_t rotations = s.n * 2 * a->n_rot / 2 * 8;
-    return (struct op_traffic){(q + kv) * 4 + rotations, q * 4 + kv * kv_bytes(op),
+    return (struct op_traffic){(q + kv) * 4 + rotations, q * 4 + op_kv_bytes(op->spec[SPEC_KV], kv),
         s.n * (a->n_head + a->n_head_kv) * a->n_rot * 3};
 }
 
@@ -93,24 +88,23 @@ static struct op_traffic traffic_attention(const struct op *op, struct step s)
         pairs += seen > first ? seen - first : 0;
     }
     struct op_traffic t = {
-        .read = s.n * row * 4 + (end - first) * 2 * a->n_head_kv * a->head_dim * kv_bytes(op),
+        .read = s.n * row * 4 +
+                op_kv_bytes(op->spec[SPEC_KV], (end - first) * 2 * a->n_head_kv * a->head_dim),
         .written = s.n * row * 4,
         .operations = pairs * row * 4,
     };
-    if (split)
-        t.written = state * ((all + ATTN_CHUNK - 1) / ATTN_CHUNK);
-    else if (first > 0)
+    if (op->spec[SPEC_OUT] == OUT_Q8)
+        t.written = row / 32 * 40;
+    if (split) { /* partial results: written, then read and joined */
+        uint64_t chunks = (all + ATTN_CHUNK - 1) / ATTN_CHUNK;
+        t.written += state * chunks;
+        t.read += state * chunks;
+        t.operations += chunks * row * 2;
+    } else if (first > 0)
         t.read += state;
     if (!split && end < all)
         t.written = state;
     return t;
-}
-
-static struct op_traffic traffic_attn_reduce(const struct op *op, struct step s)
-{
-    const struct attn_reduce_args *a = (const void *)op->args;
-    uint64_t chunks = (s.pos + s.n + ATTN_CHUNK - 1) / ATTN_CHUNK, n = a->n_head * a->head_dim;
-    return (struct op_traffic){chunks * (n + 2ull * a->n_head) * 4, n * 4, chunks * n * 2};
 }
 
 static struct op_traffic traffic_silu_mul(const struct op *op, struct step s)

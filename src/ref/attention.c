@@ -2,6 +2,7 @@
 
 #include "ref/combine.h"
 #include "ref/kv.h"
+#include "ref/parts.h"
 
 #include <string.h>
 
@@ -19,23 +20,55 @@ static void join_partial(struct partial *left, const struct partial *right, uint
     left->l = j.l;
 }
 
+/* Quantised: a scale applies to the sum of its 32 products. */
+static float score_quantized(const struct attention_args *a, const float *q, const void *k,
+    uint32_t head, uint32_t pos, uint32_t type)
+{
+    struct ref_kv_shape shape = {a->head_dim, a->n_ctx, a->n_head_kv, type};
+    float s[4] = {0, 0, 0, 0};
+    for (uint32_t b = 0; b < a->head_dim; b += 32) {
+        float part[4] = {0, 0, 0, 0};
+        for (uint32_t d = b; d < b + 32; d++)
+            part[d % 4] =
+                part[d % 4] + exact_sanitize(q[d]) *
+                                  ref_kv_number(k, ref_kv_place(&shape, false, head, pos, d), type);
+        float scale = ref_kv_scale(k, ref_kv_place(&shape, false, head, pos, b));
+        for (uint32_t i = 0; i < 4; i++)
+            s[i] = s[i] + scale * part[i];
+    }
+    return ((s[0] + s[1]) + (s[2] + s[3])) * a->scale;
+}
+
 static float score(const struct attention_args *a, const float *q, const void *k, uint32_t head,
-    uint32_t pos, bool f16)
+    uint32_t pos, uint32_t type)
 {
     float s[4] = {0, 0, 0, 0};
+    if (type >= KV_TYPE_Q8_0)
+        return score_quantized(a, q, k, head, pos, type);
     for (uint32_t d = 0; d < a->head_dim; d++) {
-        float v = ref_kv_read(k, ref_k_index(head, pos, d, a->head_dim, a->n_ctx), f16);
+        float v = ref_kv_read(k, ref_k_index(head, pos, d, a->head_dim, a->n_ctx), type);
         s[d % 4] = s[d % 4] + exact_sanitize(q[d]) * v;
     }
     return ((s[0] + s[1]) + (s[2] + s[3])) * a->scale;
 }
 
+/* Quantised: a scale applies to its position's weight. */
+static float weighted_value(const struct attention_args *a, const void *v, uint32_t head,
+    uint32_t pos, uint32_t dim, uint32_t type, float weight)
+{
+    if (type < KV_TYPE_Q8_0)
+        return weight * ref_kv_read(v, ref_v_index(head, pos, dim, a->head_dim, a->n_ctx), type);
+    struct ref_kv_shape shape = {a->head_dim, a->n_ctx, a->n_head_kv, type};
+    struct ref_kv_place place = ref_kv_place(&shape, true, head, pos, dim);
+    return weight * ref_kv_scale(v, place) * ref_kv_number(v, place, type);
+}
+
 static void attend_chunk(const struct attention_args *a, void *const *b, const float *q,
-    uint32_t head, uint32_t first, uint32_t n, bool f16, struct partial *out)
+    uint32_t head, uint32_t first, uint32_t n, uint32_t type, struct partial *out)
 {
     float p[ATTN_CHUNK] = {0};
     for (uint32_t j = 0; j < n; j++)
-        p[j] = score(a, q, b[1], head, first + j, f16);
+        p[j] = score(a, q, b[1], head, first + j, type);
     out->m = p[0];
     for (uint32_t j = 1; j < n; j++)
         out->m = p[j] > out->m ? p[j] : out->m;
@@ -47,9 +80,18 @@ static void attend_chunk(const struct attention_args *a, void *const *b, const f
     for (uint32_t d = 0; d < a->head_dim; d++) {
         float o = 0.0f;
         for (uint32_t j = 0; j < n; j++)
-            o = o + p[j] * ref_kv_read(
-                               b[2], ref_v_index(head, first + j, d, a->head_dim, a->n_ctx), f16);
+            o = o + weighted_value(a, b[2], head, first + j, d, type, p[j]);
         out->o[d] = exact_sanitize(o);
+    }
+}
+
+static void put_blocks(
+    const struct attention_args *a, const struct partial *all, uint32_t head, uint32_t *y)
+{
+    for (uint32_t i = 0; i < a->head_dim / 32; i++) {
+        uint32_t block = head * (a->head_dim / 32) + i;
+        ref_quantize_block(all->o + 32 * i, a->y_steps * a->y_lanes,
+            block % a->y_steps * a->y_lanes + block / a->y_steps, y);
     }
 }
 
@@ -70,23 +112,26 @@ static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t hea
     for (; c < end; c++) {
         uint32_t first = c * ATTN_CHUNK;
         uint32_t n = n_pos - first < ATTN_CHUNK ? n_pos - first : ATTN_CHUNK;
-        attend_chunk(a, b, q, kv_head, first, n, op->spec[SPEC_KV_F16], &part);
+        attend_chunk(a, b, q, kv_head, first, n, op->spec[SPEC_KV], &part);
         if (split)
             memcpy((float *)b[5] + ((size_t)c * a->n_head + head) * size, &part, size * 4);
-        else if (c == 0)
+        if (c == 0)
             all = part;
         else
             join_partial(&all, &part, a->head_dim);
     }
-    if (split)
-        return;
     if (end < n_chunks) {
         memcpy(p, &all, size * 4);
         return;
     }
-    float inv = exact_recip(all.l), *y = (float *)b[3] + (size_t)t * a->y_stride;
+    float inv = exact_recip(all.l);
     for (uint32_t d = 0; d < a->head_dim; d++)
-        y[head * a->head_dim + d] = all.o[d] * inv;
+        all.o[d] = all.o[d] * inv;
+    if (op->spec[SPEC_OUT] == OUT_Q8)
+        put_blocks(a, &all, head, b[3]);
+    else
+        memcpy((float *)b[3] + (size_t)t * a->y_stride + head * a->head_dim, all.o,
+            a->head_dim * 4ull);
 }
 
 void ref_attention(const struct op *op, void *const *b)
