@@ -36,7 +36,8 @@
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
 #define SPEC_NORM 5   /* matvec: 0, or slots of an input that it norms and quantises itself */
 #define SPEC_OUT 6    /* matvec, attention: what becomes of the results, OUT_... */
-#define SPEC_COUNT 7
+#define SPEC_ATTN 7   /* attention: ATTN_... bits */
+#define SPEC_COUNT 8
 
 #define KV_TYPE_F32 0u
 #define KV_TYPE_F16 1u  /* packed halves */
@@ -100,6 +101,7 @@ STRUCT(embed_args)
     U32 n, quad_u4;
     U32 row_first, n_rows; /* token ids of this shard */
     U32 y_stride;
+    F32 scale; /* of the embeddings */
 };
 
 #define RMSNORM_LAST 1u /* only the newest token's row, written to row 0 */
@@ -125,13 +127,96 @@ STRUCT(rope_kv_args)
     U32 n_ctx;            /* positions in the cache, a multiple of K_TILE */
 };
 
+#define ATTN_SOFTCAP 1u /* scores become cap * tanh(score / cap) */
+#define ATTN_WINDOW                                                                                \
+    2u                /* a token sees `window` positions, its own included; the cache is a ring    \
+                       */
+#define ATTN_SINKS 4u /* a further score of each head, without a value */
+#define ATTN_TEMPERATURE 8u /* scores times 1 + temperature * ln(1 + pos / temperature_span) */
 STRUCT(attention_args)
 {
     U32 n_head, n_head_kv, head_dim;
     U32 q_stride, y_stride, n_ctx;
-    U32 chunk_first, chunk_count; /* what this dispatch does, unless SPLIT */
+    U32 chunk_first,
+        chunk_count; /* what this dispatch does, from the first chunk seen; not SPLIT */
     F32 scale;
+    F32 softcap, softcap_inv;
+    U32 window;
+    F32 temperature;
+    U32 temperature_span;
     U32 y_steps, y_lanes; /* OUT_Q8: the blocks of y */
+};
+
+/* norm_rows: each of `rows` rows of a token, n elements each. */
+#define NORM_CENTRED 1u /* the mean is subtracted first: a layer norm */
+#define NORM_BIAS 2u
+#define NORM_ADD 4u  /* add to what y holds */
+#define NORM_LAST 8u /* only the newest token, to the first token's place */
+STRUCT(norm_rows_args)
+{
+    ROW_ARGS
+    U32 n, rows;
+    U32 x_stride, y_stride; /* floats from token to token */
+    U32 g_step;             /* floats from row to row of g; 0: they share it */
+    U32 flags;
+    F32 inv_n, eps;
+};
+
+#define GLU_SILU 0u
+#define GLU_GELU 1u /* by tanh */
+#define GLU_OAI 2u  /* gpt-oss: both clamped, up + 1, sigmoid(1.702 gate) */
+#define GLU_NO_GATE 0xffffffffu
+/* y = act(gate) * up in `rows` rows a token; f32 (OUT_ROWS), or 8-bit blocks (OUT_SWIGLU). */
+STRUCT(glu_args)
+{
+    ROW_ARGS /* of y as 8-bit blocks */
+        U32 n,
+        rows, x_stride, y_stride; /* floats, of y as 8-bit blocks 16-byte units */
+    U32 up_first;                 /* 0: quads by turns; GLU_NO_GATE: y = act(x) */
+    U32 act;
+};
+
+STRUCT(softcap_args)
+{
+    U32 n, stride;
+    U32 n_cols; /* as in matvec */
+    F32 cap, cap_inv;
+};
+
+/* ---- experts. A pair is a token and one of its n_used experts: number token * n_used + k. ---- */
+#define MAX_EXPERTS 512u
+#define MAX_EXPERTS_USED 32u
+#define ROUTE_SIGMOID 1u  /* else softmax over all */
+#define ROUTE_RENORMED 2u /* weights are divided by their sum */
+#define ROUTE_BIAS 4u     /* is added for the choice, not in weights */
+STRUCT(route_args)
+{
+    U32 n_expert, n_used, x_stride, flags;
+    F32 scale;
+};
+
+/* list[expert][capacity]: the pairs of an expert in order; count[expert] of them. */
+STRUCT(pairs_args)
+{
+    U32 n_expert, n_used, capacity;
+};
+
+#define EXPERT_LISTS 1u  /* from `pairs`; else one token, and grid z is its k */
+#define EXPERT_X_PAIR 2u /* x has a row for each pair, else for each token */
+#define EXPERT_BIAS 4u
+STRUCT(matvec_id_args)
+{
+    ROW_ARGS
+    U32 n_rows, quad_u4;            /* of this shard */
+    U32 rows;                       /* of an expert, a multiple of 4 */
+    U32 expert_first, expert_count; /* of this shard */
+    U32 x_stride, y_stride;         /* as in matvec */
+    U32 n_used, capacity, flags;
+};
+
+STRUCT(mix_args)
+{
+    U32 n, n_used, x_stride, y_stride;
 };
 
 STRUCT(silu_mul_args)

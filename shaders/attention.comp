@@ -12,6 +12,7 @@
 #include "kv.glsl"
 #include "combine.glsl"
 #include "quantize.glsl"
+#include "attn_options.glsl"
 layout(push_constant) uniform Args { attention_args a; };
 layout(binding = 0) readonly buffer Q { float q[]; };
 layout(binding = 1) readonly buffer K { uint kc[]; };
@@ -23,6 +24,7 @@ layout(binding = 4) readonly buffer S { step_args step; };
 /* [chunk if SPLIT, else token][head][2 + head_dim] */
 layout(binding = 5) coherent buffer P { float p[]; };
 layout(binding = 6) coherent buffer C { uint arrived[]; }; /* [head], 0 between dispatches */
+layout(binding = 7) readonly buffer N { float sinks[]; }; /* [n_head] */
 shared float query[MAX_HEAD_DIM];
 shared float scores[ATTN_CHUNK];
 shared float weights[ATTN_CHUNK];
@@ -54,7 +56,7 @@ vec4 word4(uint w, uint i)
 }
 
 /* A scale applies to the sum of its 32 products. */
-float score_quantized(uint head, uint pos)
+float score_quantized(uint head, uint pos, float scale)
 {
     vec4 acc = vec4(0.0);
     for (uint b = 0u; b < a.head_dim; b += 32u) {
@@ -67,28 +69,34 @@ float score_quantized(uint head, uint pos)
         float d = from_bits(kc[k_scale(head, pos, b, a.head_dim, a.n_ctx, a.n_head_kv)]);
         acc = add4(acc, mul4(vec4(d), part));
     }
-    return mul(block_sum(acc), a.scale);
+    return mul(block_sum(acc), scale);
 }
 
-float score(uint head, uint pos)
+float capped(float s)
 {
-    if (KV >= KV_TYPE_Q8_0)
-        return score_quantized(head, pos);
+    return (ATTN & ATTN_SOFTCAP) != 0u ? softcap(s, a.softcap, a.softcap_inv) : s;
+}
+
+/* pos: its place in the cache. */
+float score(uint head, uint pos, float scale)
+{
     vec4 acc = vec4(0.0);
+    if (KV >= KV_TYPE_Q8_0)
+        return capped(score_quantized(head, pos, scale));
     for (uint d = 0u; d < a.head_dim; d += 4u) {
         uint e = k_index(head, pos, d, a.head_dim, a.n_ctx);
         vec4 k = KV_F16 != 0u ? vec4(halves(kc[e / 2u]), halves(kc[e / 2u + 1u]))
             : uintBitsToFloat(uvec4(kc[e], kc[e + 1u], kc[e + 2u], kc[e + 3u]));
         acc = add4(acc, mul4(query4(d), k));
     }
-    return mul(block_sum(acc), a.scale);
+    return capped(mul(block_sum(acc), scale));
 }
 
 /* Chunk's maximum score; leaves p in weights[]. */
-float chunk_weights(uint head, uint first, uint n)
+float chunk_weights(uint head, uint first, uint n, float scale)
 {
     for (uint j = gl_LocalInvocationID.x; j < n; j += SIZE_X)
-        scores[j] = score(head, first + j);
+        scores[j] = score(head, first + j, scale);
     barrier();
     float m = scores[0];
     for (uint j = 1u; j < n; j++)
@@ -203,12 +211,16 @@ void main()
         query[d] = sanitize(q[t * a.q_stride + head * a.head_dim + d]);
     barrier();
     uint n_chunks = (n_pos + ATTN_CHUNK - 1u) / ATTN_CHUNK;
-    uint chunk = SPLIT != 0u ? gl_WorkGroupID.x : a.chunk_first;
+    uint low = window_start(n_pos, a.window), chunk0 = low / ATTN_CHUNK;
+    uint chunk = SPLIT != 0u ? gl_WorkGroupID.x : chunk0 + a.chunk_first;
     uint end = SPLIT != 0u ? chunk + 1u : min(chunk + a.chunk_count, n_chunks);
-    if (chunk >= n_chunks)
+    if (chunk < chunk0 || chunk >= n_chunks)
         return;
+    float scale = a.scale;
+    if ((ATTN & ATTN_TEMPERATURE) != 0u)
+        scale = attn_temperature(scale, a.temperature, (n_pos - 1u) / a.temperature_span);
     uint at = ((SPLIT != 0u ? chunk : t) * a.n_head + head) * (2u + a.head_dim);
-    bool start = SPLIT != 0u || chunk == 0u;
+    bool start = SPLIT != 0u || a.chunk_first == 0u;
     float m = 0.0, l = 0.0;
     if (!start) {
         m = p[at];
@@ -220,8 +232,10 @@ void main()
         barrier(); /* all have read before one writes m and l back */
     }
     for (; chunk < end; chunk++) {
-        uint first = chunk * ATTN_CHUNK, n = min(ATTN_CHUNK, n_pos - first);
-        float m1 = chunk_weights(kv_head, first, n), l1 = chunk_sum(n);
+        uint first = max(chunk * ATTN_CHUNK, low), n = min((chunk + 1u) * ATTN_CHUNK, n_pos) - first;
+        if ((ATTN & ATTN_WINDOW) != 0u)
+            first %= a.n_ctx;
+        float m1 = chunk_weights(kv_head, first, n, scale), l1 = chunk_sum(n);
         join j = join_sums(m, l, m1, l1);
         for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
             vec2 o = chunk_values(kv_head, first, n, d);
@@ -243,17 +257,21 @@ void main()
             p[at + 2u + d] = sums[d];
             p[at + 3u + d] = sums[d + 1u];
         }
-        if (SPLIT == 0u || !is_last(head, n_chunks))
+        if (SPLIT == 0u || !is_last(head, n_chunks - chunk0))
             return;
-        join_chunks(head, 0u, n_chunks, m, l);
+        join_chunks(head, chunk0, n_chunks, m, l);
     }
-    float inv = recip(l);
+    join sink = join(m, l, 1.0, 0.0);
+    if ((ATTN & ATTN_SINKS) != 0u)
+        sink = join_sums(m, l, sanitize(sinks[head]), 1.0);
+    float inv = recip(sink.l);
     uint y_at = t * a.y_stride + head * a.head_dim;
     for (uint d = x; d < a.head_dim; d += SIZE_X) {
+        float v = mul((ATTN & ATTN_SINKS) != 0u ? join_value(sink, sums[d], 0.0) : sums[d], inv);
         if (OUT == OUT_Q8)
-            sums[d] = mul(sums[d], inv);
+            sums[d] = v;
         else
-            y[y_at + d] = mul(sums[d], inv);
+            y[y_at + d] = v;
     }
     if (OUT != OUT_Q8)
         return;

@@ -1,5 +1,5 @@
 #version 450
-/* y[t] = row of the embedding matrix for history[pos + t]. x: one workgroup per token. */
+/* y[t] = scale * row of the embedding matrix for history[pos + t]. x: one workgroup per token. */
 #include "common.glsl"
 layout(push_constant) uniform Args { embed_args a; };
 #include "weights.glsl"
@@ -25,9 +25,9 @@ void main()
         int q = byte_of(w.q[i / 4u], i % 4u);
         int is_lo = i < 16u ? 1 : 0, is_hi = 1 - is_lo;
         float v = w_halves(w, q * is_lo, q * is_hi, is_lo, is_hi);
-        y[t * a.y_stride + e] = sanitize(v);
 #else
-        y[t * a.y_stride + e] = sanitize(w_vec4(quad + r * W_U4 * slots, slots, slot, i / 4u)[i % 4u]);
+        float v = w_vec4(quad + r * W_U4 * slots, slots, slot, i / 4u)[i % 4u];
 #endif
+        y[t * a.y_stride + e] = sanitize(mul(sanitize(v), a.scale));
     }
 }

@@ -27,8 +27,9 @@ void finish_rope(uint row, vec4 v)
     if (KV >= KV_TYPE_Q8_0)
         return; /* finish_kv */
     head -= is_v ? a.n_head + a.n_head_kv : a.n_head;
-    uint e = is_v ? v_index(head, step.pos, dim, a.head_dim, a.n_ctx)
-                  : k_index(head, step.pos, dim, a.head_dim, a.n_ctx);
+    uint place = step.pos % a.n_ctx; /* the cache of a window is a ring */
+    uint e = is_v ? v_index(head, place, dim, a.head_dim, a.n_ctx)
+                  : k_index(head, place, dim, a.head_dim, a.n_ctx);
     uint n = KV_F16 != 0u ? 2u : 4u, at = KV_F16 != 0u ? e / 2u : e;
     for (uint k = 0u; k < n; k++) {
         uint word = KV_F16 != 0u

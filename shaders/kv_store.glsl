@@ -40,6 +40,7 @@ kv_block kv_quantize(vec4 v[8])
 void kv_store(bool is_v, uint head, uint pos, uint dim, vec4 v[8])
 {
     kv_block b = kv_quantize(v);
+    pos %= a.n_ctx; /* the cache of a window is a ring */
     for (uint i = 0u; i < 32u / KV_WORD; i++) {
         uint d = dim + i * KV_WORD;
         if (is_v)

@@ -134,7 +134,7 @@ void do_quads(uint first, uint at, uint n_quads, uint col, uint n_cols, uint x_f
         uint row = 4u * first + i / COLS, c = col + i % COLS;
 #ifdef CLASS_INT
         if (OUT != OUT_ROWS) {
-            sums[4u * at + i] = sum;
+            sums[4u * at + i] = (a.flags & MATVEC_BIAS) != 0u && row < a.n_rows ? add(sum, bias[row]) : sum;
             continue;
         }
 #endif

@@ -63,8 +63,9 @@ void main()
             x[at + k] = sanitize(v[k]);
         return;
     }
-    uint e = kind == 1u ? k_index(head, pos, dim, a.head_dim, a.n_ctx)
-                        : v_index(head, pos, dim, a.head_dim, a.n_ctx);
+    uint place = pos % a.n_ctx; /* the cache of a window is a ring */
+    uint e = kind == 1u ? k_index(head, place, dim, a.head_dim, a.n_ctx)
+                        : v_index(head, place, dim, a.head_dim, a.n_ctx);
     if (KV_F16 != 0u)
         for (uint k = 0u; k < 2u; k++) {
             uint word = float_to_half(v[2u * k]) | (float_to_half(v[2u * k + 1u]) << 16);

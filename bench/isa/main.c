@@ -23,7 +23,6 @@ enum { MOST_PIPELINES = 4096 };
 
 struct state {
     struct gpu_device *dev;
-    const struct arch *arch;
     bool raw;
     char **formats; /* none: all */
     int n_formats;
@@ -80,7 +79,7 @@ static hekla_status measure_session(struct state *s, struct hekla_session *sessi
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == HEKLA_OK; i++) {
         struct op_list list;
         session_init_list(session, &list, steps[i]);
-        s->arch->build(&m->m, &session->scratch, ARCH_LOGITS_ALL, &list);
+        arch_build(&m->m, &session->scratch, ARCH_LOGITS_ALL, &list);
         op_nll(&list, session->nll, session->scratch.logits);
         op_sample(&list, logits, session->scores,
             (struct gpu_view){&session->ring, 0, RING_SIZE * 4}, m->m.params.n_vocab);
@@ -93,8 +92,10 @@ static hekla_status measure_format(struct state *s, enum quant quant)
 {
     struct arch_shape shape = *arch_shape_find("llama3.1-8b", 11);
     const struct arch_mix mix = {.matrix = quant, .output = quant};
-    struct hekla_model model = {.arch = s->arch, .m.dev = s->dev};
+    struct hekla_model model = {.m.dev = s->dev};
     struct hekla_session session = {.model = &model};
+    size_t n_rules;
+    const struct weight_rule *rules = arch_rules(&n_rules);
     uint64_t size;
     shape.layers = 1;
     model.m.params = arch_shape_params(&shape);
@@ -103,8 +104,7 @@ static hekla_status measure_format(struct state *s, enum quant quant)
         file ? gguf_open_memory(&model.gguf, file, size, "shape", quant_file_bytes, &s->err)
              : HEKLA_MEMORY;
     if (status == HEKLA_OK)
-        status = model_weights_place(
-            &model.m, model.gguf, "shape", s->arch->rules, s->arch->n_rules, &s->err);
+        status = model_weights_place(&model.m, model.gguf, "shape", rules, n_rules, &s->err);
     if (status == HEKLA_OK)
         status = session_place(&session,
             &(struct hekla_session_options){.n_ctx = 4096, .n_batch = 512}, 1ull << 40, &s->err);
@@ -144,8 +144,7 @@ static hekla_status measure_all(struct state *s)
 int main(int argc, char **argv)
 {
     bool raw = argc > 1 && strcmp(argv[1], "--raw") == 0;
-    struct state s = {
-        .arch = &arch_llama, .raw = raw, .formats = argv + 1 + raw, .n_formats = argc - 1 - raw};
+    struct state s = {.raw = raw, .formats = argv + 1 + raw, .n_formats = argc - 1 - raw};
     if (s.n_formats && s.formats[0][0] == '-') {
         fprintf(stderr, "usage: isa_stats [--raw] [FORMAT ...]\n");
         return 2;

@@ -2,6 +2,8 @@
  * kernel without one does not compile. */
 #include "bench.h"
 
+#include "ref/ref.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -71,7 +73,7 @@ static void cases_embed(struct bench *b)
         snprintf(b->shape, sizeof(b->shape), "%u of %u rows, %u", tokens, 4096, EMBD_8B);
         begin(b, tokens, 0, 4096);
         struct matrix w = make_matrix(b->test, EMBD_8B, 4096);
-        op_embed(&b->test->list, test_output_rows(b->test, tokens, EMBD_8B), &w);
+        op_embed(&b->test->list, test_output_rows(b->test, tokens, EMBD_8B), &w, 1.0f);
         bench_run(b);
     }
 }
@@ -156,6 +158,98 @@ static void cases_rope_kv(struct bench *b)
         op_rope_kv(&t->list, qkv, n, n + kv_n, &kv, rope, s);
         bench_run(b);
     }
+}
+
+static void cases_norm_rows(struct bench *b)
+{
+    for (uint32_t i = 0, tokens = 1; i < 2; i++, tokens = batch(b)) {
+        snprintf(b->shape, sizeof(b->shape), "40 heads of 128, %u tokens", tokens);
+        begin(b, tokens, 0, 100);
+        struct rows x = test_rows(b->test, tokens, 5120, FILL_NORMAL);
+        op_norm_rows(&b->test->list, x, x,
+            &(struct norm_rows){.g = test_exact_input(b->test, 5120, FILL_NORMAL),
+                .n = 128,
+                .rows = 40,
+                .eps = 1e-6f});
+        bench_run(b);
+    }
+}
+
+static void cases_glu(struct bench *b)
+{
+    for (uint32_t i = 0, tokens = 1; i < 2; i++, tokens = batch(b)) {
+        snprintf(b->shape, sizeof(b->shape), "%u, %u tokens", FF_8B, tokens);
+        begin(b, tokens, 0, 100);
+        struct rows x = test_rows(b->test, tokens, 2 * FF_8B, FILL_NORMAL);
+        struct rows_q8 y = test_output_q8(b->test, tokens, FF_8B);
+        op_glu(&b->test->list, (struct rows){0}, &y, x,
+            &(struct glu){.n = FF_8B, .rows = 1, .act = GLU_GELU});
+        bench_run(b);
+    }
+}
+
+static void cases_softcap(struct bench *b)
+{
+    snprintf(b->shape, sizeof(b->shape), "%u logits", VOCAB);
+    begin(b, 1, 0, 100);
+    op_softcap(&b->test->list, test_rows(b->test, 1, VOCAB, FILL_NORMAL), 30.0f, 1);
+    bench_run(b);
+}
+
+/* A layer of 32 experts of 512, 8 for each token. */
+enum { EXPERTS = 32, EXPERTS_USED = 8, FF_EXPERT = 512 };
+
+static void run_experts(struct bench *b, uint32_t tokens)
+{
+    struct test *t = b->test;
+    snprintf(b->shape, sizeof(b->shape), "%u of %u experts, %u x %u, %u tokens", EXPERTS_USED,
+        EXPERTS, EMBD_1B, FF_EXPERT, tokens);
+    begin(b, tokens, 0, 100);
+    struct rows scores = test_rows(t, tokens, EXPERTS, FILL_NORMAL);
+    uint64_t n = (uint64_t)tokens * EXPERTS_USED;
+    struct expert_pairs pairs = {.n_used = EXPERTS_USED,
+        .capacity = tokens,
+        .ids = test_output(t, n * 4),
+        .weights = test_output(t, n * 4),
+        .list = test_output(t, (uint64_t)EXPERTS * tokens * 4),
+        .count = test_output(t, EXPERTS * 4)};
+    op_route(&t->list, &pairs, scores, &(struct routing){.renormed = true, .scale = 1.0f},
+        (struct gpu_view){0});
+    for (uint32_t i = 0; i < t->list.n; i++)
+        ref_run(&t->list.ops[i]); /* what follows is timed alone, and needs the choice */
+    if (t->quant >= 0) {
+        struct matvec_input x = {.f32 = test_rows(t, tokens, EMBD_1B, FILL_NORMAL)};
+        if (quant_types[t->quant].class == QUANT_CLASS_INT)
+            x.q8 = test_rows_q8(t, tokens, x.f32);
+        struct matrix w = test_matrix(t, EMBD_1B, EXPERTS * FF_EXPERT, 2);
+        op_matvec_id(
+            &t->list, test_output_rows(t, (uint32_t)n, FF_EXPERT), &w, EXPERTS, &x, false, &pairs);
+    } else {
+        struct rows y = test_rows(t, (uint32_t)n, EMBD_1B, FILL_NORMAL);
+        op_mix(&t->list, test_rows(t, tokens, EMBD_1B, FILL_NORMAL), y, &pairs);
+    }
+    bench_run(b);
+}
+
+static void cases_route(struct bench *b)
+{
+    run_experts(b, 1);
+    run_experts(b, batch(b));
+}
+
+static void cases_pairs(struct bench *b)
+{
+    run_experts(b, batch(b));
+}
+
+static void cases_matvec_id(struct bench *b)
+{
+    cases_route(b);
+}
+
+static void cases_mix(struct bench *b)
+{
+    cases_route(b);
 }
 
 static void run_sample(struct bench *b)

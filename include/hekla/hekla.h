@@ -268,8 +268,9 @@ enum hekla_kv_type {
 
 /* What a model would take on a device, without its weights being read. */
 struct hekla_fit_options {
-    const char *path;  /* GGUF file of which the header is read, or NULL and: */
-    const char *shape; /* "SHAPE:TYPE", such as "llama3.1-8b:q4_k_m"; NULL too: the built-in model */
+    const char *path; /* GGUF file of which the header is read, or NULL and: */
+    const char
+        *shape; /* "SHAPE:TYPE", such as "llama3.1-8b:q4_k_m"; NULL too: the built-in model */
     const char *device, *caps; /* as in the model options */
     uint64_t memory;           /* bytes to fit into; 0: what is free on the device now */
     uint32_t n_ctx;            /* positions; 0: what the model was trained for */

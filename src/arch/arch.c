@@ -11,8 +11,8 @@ static const struct {
 #undef ARCH
 };
 
-hekla_status arch_find(
-    const struct arch **out, const struct gguf *g, const char *file, struct hekla_error *err)
+hekla_status arch_find(const struct arch **out, const char **text, const struct gguf *g,
+    const char *file, struct hekla_error *err)
 {
     struct gguf_string name;
     hekla_status status = gguf_get_string(g, "general.architecture", true, &name, err);
@@ -21,6 +21,7 @@ hekla_status arch_find(
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (gguf_string_is(name, table[i].text)) {
             *out = table[i].arch;
+            *text = table[i].text;
             return HEKLA_OK;
         }
     return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: architecture \"%.*s\" is not supported, only"
@@ -29,4 +30,24 @@ hekla_status arch_find(
 #undef ARCH
         ,
         file, (int)(name.n < 60 ? name.n : 60), name.data);
+}
+
+bool arch_needs(const struct model_params *p, enum kernel base)
+{
+    switch (base) {
+    case K_route:
+    case K_pairs:
+    case K_matvec_id:
+    case K_mix:
+        return p->experts.n > 0;
+    case K_glu:
+        return p->experts.n > 0 || p->act != GLU_SILU || p->blocks & BLOCK_FFN_PLAIN;
+    case K_norm_rows:
+        return p->layer_norm ||
+               p->blocks & (BLOCK_POST_NORM | BLOCK_HEAD_NORM | BLOCK_MAYBE_HEAD_NORM);
+    case K_softcap:
+        return p->output_softcap > 0;
+    default:
+        return true;
+    }
 }

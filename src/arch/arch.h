@@ -1,6 +1,8 @@
 /*
- * arch/: one file per architecture: GGUF keys -> description, tensor names -> weights by role, and
- * description -> op list. No GGUF strings elsewhere, no GPU words here.
+ * arch/: one file per architecture, which says what is special about it: hyper-parameters (GGUF
+ * keys) and the blocks that apply. What architectures share is table and program: keys in read.c,
+ * tensors in rules.c, description -> op list in build.c and ffn.c. No GGUF strings elsewhere, no
+ * GPU words here.
  */
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H
@@ -15,24 +17,80 @@ struct arch_scratch {
     struct kv_cache *kv;                 /* [n_layer] */
     struct gpu_view partials;
     struct rows logits; /* [1 or n_tokens][n_vocab] */
+    bool short_context; /* up to rope.original_ctx positions */
+    /* Experts; rows of pairs, but for scores. */
+    struct expert_pairs pairs;
+    struct rows scores, pair_gate_up, pair_ff, pair_out;
+    struct rows_q8 pair_ff_q8;
+    uint32_t pair_up_first;
 };
 
 enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 
-struct arch {
-    const char *name;
-    hekla_status (*read_params)(
-        const struct gguf *g, const char *file, struct model_params *out, struct hekla_error *err);
-    const struct weight_rule *rules;
-    size_t n_rules;
-    /* Appends one step of at most list->n_tokens tokens: from history to s->logits. */
-    void (*build)(const struct model *m, const struct arch_scratch *s, enum arch_logits logits,
-        struct op_list *list);
+/* Blocks: the tensors that a rule of rules.c is for. */
+#define BLOCK_MODEL 1u          /* embedding, last norm, output */
+#define BLOCK_ATTN 2u           /* Q, K and V each for themselves */
+#define BLOCK_ATTN_FUSED 4u     /* in one tensor */
+#define BLOCK_FFN 8u            /* with a gate */
+#define BLOCK_FFN_FUSED 0x10u   /* gate and up in one tensor */
+#define BLOCK_FFN_PLAIN 0x20u   /* without a gate */
+#define BLOCK_FFN_NORM 0x40u    /* its own norm */
+#define BLOCK_POST_NORM 0x80u   /* of what attention and feed-forward add */
+#define BLOCK_HEAD_NORM 0x100u  /* of Q and K by heads */
+#define BLOCK_LAYER_NORM 0x200u /* biases of norms */
+#define BLOCK_SINKS 0x400u
+#define BLOCK_EXPERTS 0x800u
+#define BLOCK_SHARED 0x1000u /* an expert that all tokens use */
+#define BLOCK_ATTN_NORM_IS_FFN                                                                     \
+    0x2000u /* the norm before the feed-forward part has another name                              \
+             */
+#define BLOCK_LONG_ROPE 0x4000u
+#define BLOCK_MAYBE_HEAD_NORM 0x8000u /* models with and without */
+#define BLOCK_MAYBE_FFN_NORM 0x10000u
+#define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
+
+/* Reads keys by their names behind the architecture's; the first failure stays. */
+struct arch_reader {
+    const struct gguf *g;
+    const char *file, *arch; /* arch: as in keys */
+    struct hekla_error *err;
+    hekla_status status;
 };
 
-/* The file's architecture, or HEKLA_UNSUPPORTED with its name and the list. */
-hekla_status arch_find(
-    const struct arch **out, const struct gguf *g, const char *file, struct hekla_error *err);
+struct arch {
+    uint32_t blocks;
+    bool neox; /* rotated pairs are i and i + n_rot / 2 */
+    /* What differs from a llama; may be NULL. The common keys are read. */
+    void (*read)(struct arch_reader *r, struct model_params *p);
+};
+
+/* read.c; a value that is out of range is a failure. fallback: if the key is absent. */
+uint32_t arch_read_u32(
+    struct arch_reader *r, const char *key, uint32_t fallback, uint32_t low, uint32_t high);
+/* The key must be there. */
+uint32_t arch_need_u32(struct arch_reader *r, const char *key, uint32_t low, uint32_t high);
+float arch_read_positive(struct arch_reader *r, const char *key, float fallback, float most);
+float arch_read_f32(struct arch_reader *r, const char *key, float fallback);
+bool arch_read_bool(struct arch_reader *r, const char *key, bool fallback);
+/* Which layers see a window: those of a `pattern` but the last of each, unless the file says. */
+void arch_read_window(struct arch_reader *r, struct model_params *p, uint32_t pattern);
+/* Experts in place of the feed-forward part, as many as the file says; n 0: none. */
+void arch_read_experts(struct arch_reader *r, struct model_params *p);
+
+/* The file's architecture, or HEKLA_UNSUPPORTED with its name and the list. *name: as in keys. */
+hekla_status arch_find(const struct arch **out, const char **name, const struct gguf *g,
+    const char *file, struct hekla_error *err);
+hekla_status arch_read_params(const struct arch *arch, const char *name, const struct gguf *g,
+    const char *file, struct model_params *out, struct hekla_error *err);
+/* The tensors of all architectures. */
+const struct weight_rule *arch_rules(size_t *n);
+/* What the rules cannot say of weights that are there. */
+hekla_status arch_check(const struct model *m, const char *file, struct hekla_error *err);
+/* Whether a model of these parameters can need the kernel. */
+bool arch_needs(const struct model_params *p, enum kernel base);
+/* Appends one step of at most list->n_tokens tokens: from history to s->logits. */
+void arch_build(const struct model *m, const struct arch_scratch *s, enum arch_logits logits,
+    struct op_list *list);
 
 #define ARCH(name, text) extern const struct arch arch_##name;
 #include "arch/arch.def"

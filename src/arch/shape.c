@@ -1,5 +1,7 @@
 #include "arch/shape.h"
 
+#include "arch/arch.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +134,7 @@ struct model_params arch_shape_params(const struct arch_shape *s)
         .n_ff = s->ff,
         .head = {s->heads, s->kv_heads, s->head_dim, s->head_dim},
         .norm_eps = 1e-5f,
+        .blocks = BLOCKS_LLAMA,
         .rope = {.base = 500000, .factor = 1, .original_ctx = s->ctx, .attn_factor = 1},
     };
 }

@@ -16,8 +16,8 @@ static void write_head(struct hekla_fit *fit)
     cli_writef("%s has %s for it; the weights take %s\n", cli_printable(fit->device),
         cli_format_bytes(memory, sizeof(memory), fit->memory),
         cli_format_bytes(weights, sizeof(weights), fit->weights));
-    cli_writef("%-6s %9s %11s %11s %11s  %-5s %s\n", "cache", "context", "cache", "scratch", "total",
-        "fits", "longest context");
+    cli_writef("%-6s %9s %11s %11s %11s  %-5s %s\n", "cache", "context", "cache", "scratch",
+        "total", "fits", "longest context");
 }
 
 static void write_row(const char *name, const struct hekla_fit *fit)

@@ -22,8 +22,9 @@ static const struct cli_option rows[] = {
     {.type = CLI_OPTION_SET,
         .names = "--fit",
         .offset = AT(wants_fit),
-        .help = "instead: what the model takes on a device, and which contexts fit; weights are not "
-                "read"},
+        .help =
+            "instead: what the model takes on a device, and which contexts fit; weights are not "
+            "read"},
     {.type = CLI_OPTION_TEXT,
         .names = "--synthetic",
         .offset = AT(fit.shape),

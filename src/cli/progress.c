@@ -31,7 +31,11 @@ void cli_notice(void *unused, enum hekla_notice kind, const char *line)
         (kind == HEKLA_NOTICE_PROGRESS && !isatty(STDERR_FILENO)))
         return;
     wipe();
-    fprintf(stderr, kind == HEKLA_NOTICE_PROGRESS ? "%.78s" : "%s\n", line);
+    fprintf(stderr,
+        kind == HEKLA_NOTICE_PROGRESS  ? "%.78s"
+        : kind == HEKLA_NOTICE_WARNING ? "warning: %s\n"
+                                       : "%s\n",
+        line);
     transient = kind == HEKLA_NOTICE_PROGRESS && *line;
     fflush(stderr);
 }

@@ -16,6 +16,7 @@ struct hekla_model {
     struct gguf *gguf;
     struct tokenizer *tokenizer;
     const struct arch *arch;
+    const char *arch_name;
     struct plan_pipelines *pipelines;
     struct kernel_verdicts *verdicts; /* NULL on the reference device */
     hekla_notice_fn notice;           /* may be NULL */
@@ -54,6 +55,7 @@ struct hekla_session {
 
     hekla_token *tokens; /* [n_ctx], what the device's history holds up to pos */
     uint32_t pos;
+    uint32_t written; /* positions that the cache has held: after a rewind more than pos */
     enum { LOGITS_NONE, LOGITS_ON_DEVICE, LOGITS_ON_HOST } logits; /* of position pos - 1 */
     void (*on_logits)(void *user, uint32_t pos, const float *logits);
     void *on_logits_user;
@@ -90,7 +92,11 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
 /* Sizes the context, places and allocates everything a session needs. */
 hekla_status session_allocate(
     struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err);
+/* Positions in the cache of a layer that sees a window. */
+uint32_t session_ring(const struct hekla_session *s);
 /* session.c */
+/* Tokens before pos are evaluated again where a rewind went back further than windows are kept. */
+hekla_status session_refill(struct hekla_session *s, struct hekla_error *err);
 /* Gives back what lies on the device. */
 void session_release(struct hekla_session *s);
 /* Appends and evaluates; no more than the tokens' logits are reported. */

@@ -27,7 +27,8 @@ static hekla_status fail_shape(const char *text, struct hekla_error *err)
     for (size_t i = 0; (mix = arch_mix_at(i)); i++)
         snprintf(types + strlen(types), sizeof(types) - strlen(types), " %s", mix->name);
     return hekla_fail(err, HEKLA_ARGUMENT,
-        "\"%.60s\": expected SHAPE:TYPE with SHAPE one of%s and TYPE one of%s", text, shapes, types);
+        "\"%.60s\": expected SHAPE:TYPE with SHAPE one of%s and TYPE one of%s", text, shapes,
+        types);
 }
 
 /* A model that has a directory of tensors, and no file. */
@@ -35,8 +36,7 @@ static hekla_status open_shape(struct fit *f, const char *text, struct hekla_err
 {
     size_t n = strcspn(text, ":");
     const struct arch_shape *shape = arch_shape_find(text, n);
-    const struct arch_mix *mix =
-        text[n] ? arch_mix_find(text + n + 1, strlen(text + n + 1)) : NULL;
+    const struct arch_mix *mix = text[n] ? arch_mix_find(text + n + 1, strlen(text + n + 1)) : NULL;
     uint64_t size;
     if (!shape || !mix)
         return fail_shape(text, err);
@@ -54,6 +54,8 @@ static hekla_status open_model(struct fit *f, struct hekla_error *err)
 {
     const struct hekla_fit_options *o = f->options;
     const char *file = o->path ? o->path : "the built-in model";
+    size_t n_rules;
+    const struct weight_rule *rules = arch_rules(&n_rules);
     hekla_status status =
         o->shape ? open_shape(f, o->shape, err)
                  : hekla_model_open(&f->model,
@@ -64,8 +66,8 @@ static hekla_status open_model(struct fit *f, struct hekla_error *err)
     if (status == HEKLA_OK)
         status = gpu_device_open(&f->model->m.dev, o->device, o->caps, err);
     if (status == HEKLA_OK)
-        status = model_weights_place(&f->model->m, f->model->gguf, o->shape ? o->shape : file,
-            f->model->arch->rules, f->model->arch->n_rules, err);
+        status = model_weights_place(
+            &f->model->m, f->model->gguf, o->shape ? o->shape : file, rules, n_rules, err);
     return status;
 }
 
@@ -73,13 +75,13 @@ static hekla_status open_model(struct fit *f, struct hekla_error *err)
 static uint64_t session_bytes(const struct fit *f, uint32_t n_ctx, uint64_t memory, uint64_t *kv)
 {
     struct hekla_session s = {.model = f->model};
-    const struct model_params *p = &f->model->m.params;
     uint64_t weights = f->model->m.device_bytes + MARGIN, bytes = 0;
     struct hekla_session_options options = {.n_ctx = n_ctx, .kv_type = f->options->kv_type};
     if (weights < memory && session_place(&s, &options, memory - weights, NULL) == HEKLA_OK) {
         bytes = model_store_bytes(s.memory);
-        *kv = op_kv_bytes(s.kv_type, 2ull * s.scratch.kv[0].n_ctx * p->n_layer *
-                                         p->head.n_head_kv * p->head.head_dim);
+        *kv = 0;
+        for (uint32_t i = 0; i < f->model->m.params.n_layer; i++)
+            *kv += s.scratch.kv[i].k.size + s.scratch.kv[i].v.size;
     }
     model_store_destroy(s.memory);
     free(s.scratch.kv);
@@ -111,9 +113,9 @@ static hekla_status measure(struct fit *f, struct hekla_error *err)
     snprintf(out->device, sizeof(out->device), "%s", gpu_device_name(f->model->m.dev));
     /* Checked as for a session, in as much memory as may be needed. */
     struct hekla_session s = {.model = f->model};
-    hekla_status status = session_place(&s,
-        &(struct hekla_session_options){.n_ctx = o->n_ctx, .kv_type = o->kv_type}, UINT64_MAX / 2,
-        err);
+    hekla_status status =
+        session_place(&s, &(struct hekla_session_options){.n_ctx = o->n_ctx, .kv_type = o->kv_type},
+            UINT64_MAX / 2, err);
     model_store_destroy(s.memory);
     free(s.scratch.kv);
     if (status != HEKLA_OK)

@@ -38,7 +38,7 @@ static hekla_status record_plans(struct hekla_session *s, struct hekla_error *er
     }
     if (!s->decode && status == HEKLA_OK) {
         session_init_list(s, &list, 1);
-        s->model->arch->build(&s->model->m, &s->scratch, ARCH_LOGITS_LAST, &list);
+        arch_build(&s->model->m, &s->scratch, ARCH_LOGITS_LAST, &list);
         if (s->all_logits)
             session_append_fetch(s, &list, 1);
         op_sample(&list, logits, s->scores, ring, n_vocab);
@@ -97,6 +97,8 @@ static hekla_status submit_ahead(struct run *r, struct hekla_error *err)
         for (uint32_t i = 0; i < n; i++)
             r->tickets[(r->submitted + i) % RING_SIZE] = ticket + i;
         r->submitted += n;
+        if (r->s->written < r->first + r->submitted)
+            r->s->written = r->first + r->submitted;
     }
     return HEKLA_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define DEFAULT_BATCH 512u
+#define RING_SLACK 64u /* tokens that the device may run ahead, and more, beyond a batch */
 #define MOST_BATCH                                                                                 \
     8192u /* grids have a workgroup a token, and 65535 is all a device must offer                  \
            */
@@ -23,13 +24,36 @@ static uint64_t kv_bytes(const struct hekla_session *s, uint64_t n_ctx)
     return op_kv_bytes(s->kv_type, n_ctx * h->n_head_kv * h->head_dim);
 }
 
+uint32_t session_ring(const struct hekla_session *s)
+{
+    const struct model_params *p = &s->model->m.params;
+    uint32_t batch = s->n_batch ? s->n_batch : DEFAULT_BATCH;
+    uint32_t all = round_up(s->n_ctx, ATTN_CHUNK);
+    uint32_t ring = round_up(p->attention.window + batch + RING_SLACK, ATTN_CHUNK);
+    return s->n_ctx && all < ring ? all : ring;
+}
+
+static uint32_t local_layers(const struct model_params *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; p->attention.window && i < p->n_layer; i++)
+        n += p->layers[i] & LAYER_LOCAL;
+    return n;
+}
+
 /* Most positions that the device's bindings and `bytes` of memory hold. */
 static uint64_t most_positions(const struct hekla_session *s, uint64_t bytes)
 {
     const struct gpu_caps *caps = gpu_device_caps(s->model->m.dev);
     uint64_t one = kv_bytes(s, 1),
              range = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
-    uint64_t by_binding = range / one, by_memory = bytes / (2 * one * s->model->m.params.n_layer);
+    const struct model_params *p = &s->model->m.params;
+    uint64_t rows = bytes / (2 * one), by_binding = range / one, by_memory = rows / p->n_layer;
+    uint64_t local = local_layers(p), ring = session_ring(s);
+    if (by_memory > ring && local == p->n_layer)
+        by_memory = by_binding;
+    else if (by_memory > ring)
+        by_memory = (rows - local * ring) / (p->n_layer - local);
     uint64_t n = by_binding < by_memory ? by_binding : by_memory;
     return n / K_TILE * K_TILE;
 }
@@ -75,35 +99,59 @@ static struct rows_q8 reserve_q8(struct hekla_session *s, uint32_t n_rows, uint3
     return r;
 }
 
+/* Rows of pairs: a token and one of its experts. */
+static void reserve_experts(struct hekla_session *s)
+{
+    const struct model_experts *x = &s->model->m.params.experts;
+    struct arch_scratch *c = &s->scratch;
+    uint32_t t = s->n_batch, n = t * x->n_used;
+    c->pairs = (struct expert_pairs){.n_used = x->n_used, .capacity = t};
+    model_store_reserve(s->memory, n * UINT64_C(4), &c->pairs.ids);
+    model_store_reserve(s->memory, n * UINT64_C(4), &c->pairs.weights);
+    model_store_reserve(s->memory, (uint64_t)x->n * t * 4, &c->pairs.list);
+    model_store_reserve(s->memory, x->n * UINT64_C(4), &c->pairs.count);
+    c->pair_up_first = round_up(x->n_ff, 64); /* it is bound there */
+    c->scores = reserve_rows(s, t, x->n);
+    c->pair_gate_up = reserve_rows(s, n, c->pair_up_first + x->n_ff);
+    c->pair_ff = reserve_rows(s, n, x->n_ff);
+    c->pair_ff_q8 = reserve_q8(s, n, x->n_ff);
+    c->pair_out = reserve_rows(s, n, s->model->m.params.n_embd);
+}
+
 static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
     struct arch_scratch *c = &s->scratch;
     uint32_t t = s->n_batch, q = (uint32_t)model_dim(p, DIM_Q), kv = (uint32_t)model_dim(p, DIM_KV);
     uint32_t n_ctx = round_up(s->n_ctx, K_TILE);
-    c->k_first = round_up(q, 32);
-    c->v_first = c->k_first + round_up(kv, 32);
-    c->up_first = round_up(p->n_ff, 32);
+    uint32_t ff = p->n_ff > p->experts.n_ff_shared ? p->n_ff : p->experts.n_ff_shared;
+    c->k_first = q;
+    c->v_first = q + kv;
+    c->up_first = round_up(ff, 32);
+    c->short_context = p->long_rope && s->n_ctx <= p->rope.original_ctx;
     c->x = reserve_rows(s, t, p->n_embd);
     c->norm = reserve_rows(s, t, p->n_embd);
     c->qkv = reserve_rows(s, t, c->v_first + kv);
     c->attn = reserve_rows(s, t, q);
-    c->gate_up = reserve_rows(s, t, c->up_first + p->n_ff);
-    c->ff = reserve_rows(s, t, p->n_ff);
+    c->gate_up = reserve_rows(s, t, c->up_first + ff);
+    c->ff = reserve_rows(s, t, ff);
     c->embd_q8 = reserve_q8(s, t, p->n_embd);
     c->attn_q8 = reserve_q8(s, t, q);
-    c->ff_q8 = reserve_q8(s, t, p->n_ff);
+    c->ff_q8 = reserve_q8(s, t, ff);
     c->logits = reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
     model_store_reserve(s->memory, (uint64_t)p->n_vocab * 4, &s->scores);
     model_store_reserve(s->memory, (uint64_t)t * 4, &s->nll);
     model_store_reserve(s->memory, op_attention_partial_bytes(p->head, n_ctx, t), &c->partials);
+    if (p->experts.n)
+        reserve_experts(s);
     c->kv = calloc(p->n_layer, sizeof(*c->kv));
     if (!c->kv)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
     for (uint32_t i = 0; i < p->n_layer; i++) {
-        c->kv[i] = (struct kv_cache){.n_ctx = n_ctx, .type = s->kv_type};
-        model_store_reserve(s->memory, kv_bytes(s, n_ctx), &c->kv[i].k);
-        model_store_reserve(s->memory, kv_bytes(s, n_ctx), &c->kv[i].v);
+        bool local = p->attention.window && p->layers[i] & LAYER_LOCAL;
+        c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx, .type = s->kv_type};
+        model_store_reserve(s->memory, kv_bytes(s, c->kv[i].n_ctx), &c->kv[i].k);
+        model_store_reserve(s->memory, kv_bytes(s, c->kv[i].n_ctx), &c->kv[i].v);
     }
     return HEKLA_OK;
 }
@@ -113,7 +161,8 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
 static hekla_status clear_memory(struct hekla_session *s, struct hekla_error *err)
 {
     const struct arch_scratch *c = &s->scratch;
-    const struct rows *all[] = {&c->x, &c->norm, &c->qkv, &c->attn, &c->gate_up, &c->ff};
+    const struct rows *all[] = {
+        &c->x, &c->norm, &c->qkv, &c->attn, &c->gate_up, &c->ff, &c->pair_ff};
     struct gpu_device *dev = s->model->m.dev;
     struct gpu_commands *commands = NULL;
     uint64_t ticket = 0;
@@ -123,8 +172,8 @@ static hekla_status clear_memory(struct hekla_session *s, struct hekla_error *er
     if (status != HEKLA_OK)
         return status;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        if (all[i]->n != all[i]->stride || s->model->m.params.n_ff % 32 ||
-            model_dim(&s->model->m.params, DIM_Q) % 32)
+        if (all[i]->view.buffer && (all[i]->n != all[i]->stride || s->model->m.params.n_ff % 32 ||
+                                       model_dim(&s->model->m.params, DIM_Q) % 32))
             gpu_commands_fill_zero(commands, all[i]->view);
     gpu_commands_fill_zero(commands, c->partials);
     status = gpu_commands_end(commands, err);
@@ -174,12 +223,14 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
             "a quantised KV cache needs heads of a multiple of 32 elements, and this model's have "
             "%u: use f16",
             p->head.head_dim);
+    s->n_batch = options->n_batch < MOST_BATCH ? options->n_batch : MOST_BATCH;
     hekla_status status = choose_context(s, options->n_ctx, available, err);
     if (status != HEKLA_OK)
         return status;
     s->n_batch = options->n_batch ? options->n_batch : DEFAULT_BATCH;
     s->n_batch = s->n_batch < s->n_ctx ? s->n_batch : s->n_ctx;
-    s->n_batch = s->n_batch < MOST_BATCH ? s->n_batch : MOST_BATCH;
+    uint32_t most_batch = p->experts.n ? MOST_BATCH / p->experts.n_used : MOST_BATCH;
+    s->n_batch = s->n_batch < most_batch ? s->n_batch : most_batch;
     uint64_t rows = ALL_LOGITS_BYTES / ((uint64_t)p->n_vocab * 4 + 128);
     if (s->all_logits && s->n_batch > rows)
         s->n_batch = rows ? (uint32_t)rows : 1;

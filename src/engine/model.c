@@ -75,10 +75,11 @@ static hekla_status read_arch(
     struct hekla_model *model, const char *file, bool vocab_only, struct hekla_error *err)
 {
     struct hekla_error why = {0};
-    hekla_status status = arch_find(&model->arch, model->gguf, file, &why);
+    hekla_status status = arch_find(&model->arch, &model->arch_name, model->gguf, file, &why);
     bool lenient = vocab_only && (status == HEKLA_UNSUPPORTED || model->gguf->n_tensors == 0);
     if (status == HEKLA_OK)
-        status = model->arch->read_params(model->gguf, file, &model->m.params, &why);
+        status = arch_read_params(
+            model->arch, model->arch_name, model->gguf, file, &model->m.params, &why);
     if (status == HEKLA_OK)
         return HEKLA_OK;
     if (!lenient)
@@ -109,10 +110,12 @@ hekla_status engine_load(struct hekla_model *model, struct hekla_error *err)
 {
     hekla_status status =
         plan_pipelines_create(&model->pipelines, model->m.dev, model->verdicts, err);
+    size_t n_rules;
+    const struct weight_rule *rules = arch_rules(&n_rules);
     if (status == HEKLA_OK)
-        status = model_weights_load(&model->m, model->gguf, model->file, model->arch->rules,
-            model->arch->n_rules, model->progress, err);
-    return status;
+        status = model_weights_load(
+            &model->m, model->gguf, model->file, rules, n_rules, model->progress, err);
+    return status == HEKLA_OK ? arch_check(&model->m, model->file, err) : status;
 }
 
 static char *copy_of(const char *text)

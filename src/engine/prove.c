@@ -56,7 +56,8 @@ static bool is_needed(const struct proof *p, int kernel, int quant)
         return quant < 0;
     if (!kernel_chosen((enum kernel)kernel, quant, gpu_device_caps(p->model->m.dev)))
         return false;
-    return (quant < 0 || p->formats[quant]) && !is_replaced(p, (enum kernel)kernel, quant);
+    return arch_needs(&p->model->m.params, kernel_rows[kernel].base) &&
+           (quant < 0 || p->formats[quant]) && !is_replaced(p, (enum kernel)kernel, quant);
 }
 
 /* What is needed and not known; false: nothing. */

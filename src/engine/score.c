@@ -11,7 +11,7 @@ static hekla_status find_score_plan(
         struct op_list list;
         session_init_list(s, &list, s->sizes[i]);
         struct gpu_view host = {&s->nll_readback, 0, (uint64_t)s->sizes[i] * 4};
-        s->model->arch->build(&s->model->m, &s->scratch, ARCH_LOGITS_ALL, &list);
+        arch_build(&s->model->m, &s->scratch, ARCH_LOGITS_ALL, &list);
         op_nll(&list, s->nll, s->scratch.logits);
         op_copy(&list, (struct gpu_view){s->nll.buffer, s->nll.offset, host.size}, host);
         status = plan_create(&s->score[i], s->model->m.dev, s->model->pipelines, &list, err);
@@ -66,7 +66,9 @@ hekla_status hekla_session_score(
         return status;
     struct session_span span = session_span_begin(s);
     uint32_t first = s->pos;
-    status = score_rest(s, tokens, n, first, nll, err);
+    status = session_refill(s, err);
+    if (status == HEKLA_OK)
+        status = score_rest(s, tokens, n, first, nll, err);
     if (status != HEKLA_OK) {
         status = session_recover(s, err);
         if (status == HEKLA_OK)

@@ -145,7 +145,7 @@ static hekla_status find_eval_plan(struct hekla_session *s, uint32_t i, enum arc
     if (!s->eval[i][logits]) {
         struct op_list list;
         session_init_list(s, &list, s->sizes[i]);
-        s->model->arch->build(&s->model->m, &s->scratch, logits, &list);
+        arch_build(&s->model->m, &s->scratch, logits, &list);
         if (logits != ARCH_LOGITS_NONE)
             session_append_fetch(s, &list, logits == ARCH_LOGITS_ALL ? s->sizes[i] : 1);
         status = plan_create(&s->eval[i][logits], s->model->m.dev, s->model->pipelines, &list, err);
@@ -199,6 +199,7 @@ hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const 
         .chunks_z = 1,
     };
     memcpy((uint32_t *)s->history.host + s->pos, tokens, (size_t)n_known * 4);
+    s->written = s->written > s->pos + n ? s->written : s->pos + n;
     double start = engine_now();
     hekla_status status = session_run(s, plan, err);
     adapt(s, n, engine_now() - start);
@@ -259,6 +260,20 @@ hekla_status session_append(
     return status;
 }
 
+hekla_status session_refill(struct hekla_session *s, struct hekla_error *err)
+{
+    uint32_t window = s->model->m.params.attention.window, ring = session_ring(s), n = s->pos;
+    void (*on_logits)(void *user, uint32_t pos, const float *logits) = s->on_logits;
+    if (!window || ring >= s->n_ctx || s->written - s->pos <= ring - window)
+        return HEKLA_OK;
+    s->on_logits = NULL; /* they were reported */
+    s->pos = s->written = 0;
+    hekla_status status = session_append(s, s->tokens, n, err);
+    s->on_logits = on_logits;
+    s->pos = n;
+    return status;
+}
+
 hekla_status hekla_session_eval(
     hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
 {
@@ -270,7 +285,9 @@ hekla_status hekla_session_eval(
         return status;
     struct session_span span = session_span_begin(s);
     uint32_t first = s->pos;
-    status = session_append(s, tokens, n, err);
+    status = session_refill(s, err);
+    if (status == HEKLA_OK)
+        status = session_append(s, tokens, n, err);
     if (status != HEKLA_OK) {
         status = session_recover(s, err);
         if (status == HEKLA_OK)

@@ -30,6 +30,12 @@ uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx, uin
     return round_up(most * shape.n_head * (2 + shape.head_dim) * 4) + counter_bytes(shape);
 }
 
+static uint32_t option_bits(const struct attn_options *o)
+{
+    return (o->softcap > 0 ? ATTN_SOFTCAP : 0) | (o->window ? ATTN_WINDOW : 0) |
+           (o->sinks.buffer ? ATTN_SINKS : 0) | (o->temperature != 0 ? ATTN_TEMPERATURE : 0);
+}
+
 /* Chunks of one dispatch: of a length that ends well before a display driver's patience, and whose
  * loops stay below 65535 iterations an invocation, where Mesa 22.3's llvmpipe ends them silently.
  */
@@ -41,7 +47,8 @@ static uint32_t chunks_at_once(struct head_shape shape, uint32_t size)
 }
 
 static struct op *append_attention(struct op_list *list, struct rows y, struct rows qkv,
-    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first)
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first,
+    const struct attn_options *o)
 {
     bool split = list->n_tokens == 1;
     struct gpu_view counters = partials;
@@ -53,6 +60,7 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_KV] = kv->type;
     op->spec[SPEC_SPLIT] = split;
+    op->spec[SPEC_ATTN] = option_bits(o);
     op->groups[0] = shape.n_head;
     op->groups[1] = list->n_tokens;
     if (split) {
@@ -66,6 +74,7 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     op_bind(op, 4, list->step, true, false);
     op_bind(op, 5, partials, true, true);
     op_bind(op, 6, counters, split, split);
+    op_bind(op, 7, o->sinks.buffer ? o->sinks : list->step, true, false);
     op_set_args(op,
         &(struct attention_args){
             .n_head = shape.n_head,
@@ -76,23 +85,36 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
             .n_ctx = kv->n_ctx,
             .chunk_first = first,
             .chunk_count = chunks_at_once(shape, size),
-            .scale = (float)(1.0 / sqrt((double)shape.head_dim)),
+            .scale = o->scale != 0 ? o->scale : (float)(1.0 / sqrt((double)shape.head_dim)),
+            .softcap = o->softcap,
+            .softcap_inv = o->softcap > 0 ? 1.0f / o->softcap : 0,
+            .window = o->window,
+            .temperature = o->temperature,
+            .temperature_span = o->temperature_span,
         },
         sizeof(struct attention_args));
     return op;
 }
 
-void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
-    struct gpu_view partials, struct head_shape shape)
+void op_attention_with(struct op_list *list, struct rows y, struct rows qkv,
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape,
+    const struct attn_options *o)
 {
     assert(shape.head_dim <= MAX_HEAD_DIM && shape.n_head % shape.n_head_kv == 0);
+    assert(!o->window || kv->n_ctx % ATTN_CHUNK == 0);
     if (list->n_tokens == 1) {
-        append_attention(list, y, qkv, kv, partials, shape, 0);
+        append_attention(list, y, qkv, kv, partials, shape, 0, o);
         return;
     }
     uint32_t step = chunks_at_once(shape, list->caps->row_threads ? 8 : 64);
     for (uint32_t first = 0; first * ATTN_CHUNK < kv->n_ctx; first += step)
-        append_attention(list, y, qkv, kv, partials, shape, first);
+        append_attention(list, y, qkv, kv, partials, shape, first, o);
+}
+
+void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
+    struct gpu_view partials, struct head_shape shape)
+{
+    op_attention_with(list, y, qkv, kv, partials, shape, &(struct attn_options){0});
 }
 
 bool op_can_attention_q8(const struct op_list *list, struct head_shape shape)
@@ -101,12 +123,14 @@ bool op_can_attention_q8(const struct op_list *list, struct head_shape shape)
 }
 
 void op_attention_q8(struct op_list *list, struct rows_q8 y, struct rows qkv,
-    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape)
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape,
+    const struct attn_options *o)
 {
     assert(op_can_attention_q8(list, shape));
+    assert(!o->window || kv->n_ctx % ATTN_CHUNK == 0);
     assert(y.layout.n_blocks == shape.n_head * shape.head_dim / 32);
     struct op *op =
-        append_attention(list, (struct rows){.view = y.view}, qkv, kv, partials, shape, 0);
+        append_attention(list, (struct rows){.view = y.view}, qkv, kv, partials, shape, 0, o);
     struct attention_args *args = (void *)op->args;
     op->spec[SPEC_OUT] = OUT_Q8;
     args->y_steps = y.layout.steps;

@@ -1,6 +1,6 @@
 #include "kernels/op.h"
 
-void op_embed(struct op_list *list, struct rows y, const struct matrix *w)
+void op_embed(struct op_list *list, struct rows y, const struct matrix *w, float scale)
 {
     for (uint32_t i = 0; i < w->n_shards; i++) {
         const struct matrix_shard *shard = &w->shards[i];
@@ -21,6 +21,7 @@ void op_embed(struct op_list *list, struct rows y, const struct matrix *w)
                 .row_first = shard->row_first,
                 .n_rows = shard->n_rows,
                 .y_stride = y.stride,
+                .scale = scale,
             },
             sizeof(struct embed_args));
     }

@@ -99,7 +99,7 @@ void matmul_append(struct op_list *list, const struct matmul_call *c)
 
 bool op_can_swiglu(const struct op_list *list, const struct matrix *w)
 {
-    return w->n_shards && matmul_wanted(list, (int)w->quant, list->n_tokens);
+    return w->n_shards && !w->bias.buffer && matmul_wanted(list, (int)w->quant, list->n_tokens);
 }
 
 void op_swiglu(

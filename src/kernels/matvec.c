@@ -189,8 +189,8 @@ bool op_can_norm(const struct op_list *list, const struct matrix *w)
            shared_bytes(w, true, 1) <= list->caps->max_shared;
 }
 
-void op_norm_matvec(
-    struct op_list *list, struct rows y, const struct matrix *w, const struct norm_input *in)
+void op_norm_matvec(struct op_list *list, struct rows y, uint32_t y_first, const struct matrix *w,
+    const struct norm_input *in)
 {
     assert(op_can_norm(list, w) && in->x.n == w->layout.n);
     append_all(list, &(struct call){.w = w,
@@ -198,7 +198,10 @@ void op_norm_matvec(
                          .x_stride = in->x.stride / 4,
                          .y = y.view,
                          .y_stride = y.stride,
+                         .y_first = y_first,
                          .n_cols = 1,
+                         .flags = w->bias.buffer ? MATVEC_BIAS : 0,
+                         .bias = w->bias,
                          .norm = in});
 }
 
@@ -223,6 +226,8 @@ void op_norm_qkv(struct op_list *list, struct rows q, const struct kv_cache *kv,
                          .y_stride = q.stride,
                          .y_first = first,
                          .n_cols = 1,
+                         .flags = w->bias.buffer ? MATVEC_BIAS : 0,
+                         .bias = w->bias,
                          .norm = in,
                          .out = OUT_ROPE,
                          .kv = kv,
@@ -240,6 +245,8 @@ void op_norm_swiglu(
                          .x_stride = in->x.stride / 4,
                          .y = y.view,
                          .n_cols = 1,
+                         .flags = w->bias.buffer ? MATVEC_BIAS : 0,
+                         .bias = w->bias,
                          .norm = in,
                          .out = OUT_SWIGLU,
                          .y_blocks = y.layout});

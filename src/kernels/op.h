@@ -70,12 +70,13 @@ struct matrix {
     uint32_t n_rows;
     uint32_t n_shards;
     struct matrix_shard *shards;
+    struct gpu_view bias; /* [n_rows], or no buffer */
 };
 
-/* K and V of a layer; see kv.glsl for the order of elements. */
+/* K and V of a layer; see kv.glsl for the order of elements. Position p is at p % n_ctx. */
 struct kv_cache {
     struct gpu_view k, v;
-    uint32_t n_ctx; /* a multiple of K_TILE */
+    uint32_t n_ctx; /* a multiple of K_TILE; of ATTN_CHUNK, where it holds a window only */
     uint32_t type;  /* KV_TYPE_... */
 };
 
@@ -85,11 +86,19 @@ struct head_shape {
 
 uint32_t rows_q8_stride_u4(const struct quant_layout *layout);
 
-/* y = embedding rows of the step's tokens. */
-void op_embed(struct op_list *list, struct rows y, const struct matrix *w);
+/* y = scale * embedding rows of the step's tokens. */
+void op_embed(struct op_list *list, struct rows y, const struct matrix *w, float scale);
 /* y = x * g / rms(x). last: only the newest token, to row 0. */
 void op_rmsnorm(
     struct op_list *list, struct rows y, struct rows x, struct gpu_view g, float eps, bool last);
+/* y = the norm of `rows` rows of n elements a token, which may be x; (see args.h) */
+struct norm_rows {
+    struct gpu_view g, bias; /* [rows][n]; bias: or no buffer */
+    uint32_t n, rows;
+    float eps;
+    bool centred, add, last;
+};
+void op_norm_rows(struct op_list *list, struct rows y, struct rows x, const struct norm_rows *p);
 /* n_cols: tokens, or 0 for as many as the step has. */
 void op_quantize(struct op_list *list, struct rows_q8 y, struct rows x, uint32_t n_cols);
 /* y[y_first ..] (+)= w x + bias; nothing for a matrix without shards. x as f32 or 8-bit rows, as
@@ -109,8 +118,8 @@ struct norm_input {
 };
 /* Whether the functions below can be used. */
 bool op_can_norm(const struct op_list *list, const struct matrix *w);
-void op_norm_matvec(
-    struct op_list *list, struct rows y, const struct matrix *w, const struct norm_input *in);
+void op_norm_matvec(struct op_list *list, struct rows y, uint32_t y_first, const struct matrix *w,
+    const struct norm_input *in);
 bool op_can_qkv(const struct op_list *list, const struct matrix *w, const struct kv_cache *kv);
 /* w: rows of Q, K and V from `first` on, whole heads. q: the rotated Q; K and V go to the cache. */
 void op_norm_qkv(struct op_list *list, struct rows q, const struct kv_cache *kv,
@@ -131,12 +140,51 @@ void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_
  * by one dispatch after the other. */
 void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
     struct gpu_view partials, struct head_shape shape);
+/* The same with more to it; 0 or no buffer: without. */
+struct attn_options {
+    float scale;           /* 0: 1 / sqrt(head_dim) */
+    float softcap;         /* scores become cap * tanh(score / cap) */
+    uint32_t window;       /* positions that a token sees, its own included */
+    struct gpu_view sinks; /* [n_head]: a further score, without a value */
+    float temperature;     /* scores times 1 + temperature * ln(1 + pos / temperature_span) */
+    uint32_t temperature_span;
+};
+void op_attention_with(struct op_list *list, struct rows y, struct rows qkv,
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape,
+    const struct attn_options *options);
 /* The same for one token, where heads are whole blocks. */
 bool op_can_attention_q8(const struct op_list *list, struct head_shape shape);
 void op_attention_q8(struct op_list *list, struct rows_q8 y, struct rows qkv,
-    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape);
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape,
+    const struct attn_options *options);
 /* y = silu(gate) * up; x: [gate | up], up begins at up_first; or 0: four of each by turns. */
 void op_silu_mul(struct op_list *list, struct rows y, struct rows x, uint32_t up_first);
+/* y = act(gate) * up, in `rows` rows a token; as 8-bit blocks if q8 is given. */
+struct glu {
+    uint32_t n, rows, up_first, act; /* see glu_args */
+};
+void op_glu(struct op_list *list, struct rows y, const struct rows_q8 *q8, struct rows x,
+    const struct glu *p);
+/* y = cap * tanh(y / cap) */
+void op_softcap(struct op_list *list, struct rows y, float cap, uint32_t n_cols);
+/* Experts: which ones a step's tokens have; see args.h for pairs. */
+struct expert_pairs {
+    uint32_t n_used, capacity;    /* capacity: most tokens of a step */
+    struct gpu_view ids, weights; /* [n_tokens * n_used] */
+    struct gpu_view list, count;  /* [n_expert][capacity], [n_expert] */
+};
+struct routing {
+    bool sigmoid, renormed;
+    float scale;
+};
+/* x: scores of all experts; bias: [n_expert], added for the choice; or no buffer. */
+void op_route(struct op_list *list, const struct expert_pairs *to, struct rows x,
+    const struct routing *p, struct gpu_view bias);
+/* y[pair] = the pair's expert's rows of w times x[token], or x[pair]. A shard has whole experts. */
+void op_matvec_id(struct op_list *list, struct rows y, const struct matrix *w, uint32_t n_expert,
+    const struct matvec_input *x, bool x_by_pair, const struct expert_pairs *pairs);
+/* x[token] += the weighted sum of y over its pairs. */
+void op_mix(struct op_list *list, struct rows x, struct rows y, const struct expert_pairs *pairs);
 /* scores = logits after penalties; then the next token into history, ring and step. */
 void op_sample(struct op_list *list, struct gpu_view logits, struct gpu_view scores,
     struct gpu_view ring, uint32_t n_vocab);

@@ -72,37 +72,55 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Positions [first, end) of keys that this dispatch looks at. */
+/* Positions [first, end) of keys that this dispatch looks at for the token at position pos. */
+static void attention_range(const struct op *op, uint64_t pos, uint64_t *first, uint64_t *end)
+{
+    const struct attention_args *a = (const void *)op->args;
+    bool window = op->spec[SPEC_ATTN] & ATTN_WINDOW;
+    uint64_t low = window && pos + 1 > a->window ? pos + 1 - a->window : 0;
+    *first = low;
+    *end = pos + 1;
+    if (op->spec[SPEC_SPLIT])
+        return;
+    uint64_t chunk = low / ATTN_CHUNK + a->chunk_first;
+    *first = chunk * ATTN_CHUNK > low ? chunk * ATTN_CHUNK : low;
+    *end = min_u64(*end, (chunk + a->chunk_count) * ATTN_CHUNK);
+}
+
 static struct op_traffic traffic_attention(const struct op *op, struct step s)
 {
     const struct attention_args *a = (const void *)op->args;
     bool split = op->spec[SPEC_SPLIT];
-    uint64_t first = split ? 0 : (uint64_t)a->chunk_first * ATTN_CHUNK, all = s.pos + s.n;
-    uint64_t end = split ? all : min_u64(all, first + (uint64_t)a->chunk_count * ATTN_CHUNK);
-    uint64_t row = (uint64_t)a->n_head * a->head_dim, pairs = 0;
+    uint64_t row = (uint64_t)a->n_head * a->head_dim, pairs = 0, all = s.pos + s.n;
     uint64_t state = s.n * a->n_head * (2 + a->head_dim) * 4; /* between dispatches */
-    if (first >= end)
-        return (struct op_traffic){0};
+    uint64_t lowest = UINT64_MAX, highest = 0;
     for (uint64_t t = 0; t < s.n; t++) {
-        uint64_t seen = min_u64(end, s.pos + t + 1);
-        pairs += seen > first ? seen - first : 0;
+        uint64_t first, end;
+        attention_range(op, s.pos + t, &first, &end);
+        if (first >= end)
+            continue;
+        pairs += end - first;
+        lowest = min_u64(lowest, first);
+        highest = end > highest ? end : highest;
     }
+    if (!pairs)
+        return (struct op_traffic){0};
     struct op_traffic t = {
         .read = s.n * row * 4 +
-                op_kv_bytes(op->spec[SPEC_KV], (end - first) * 2 * a->n_head_kv * a->head_dim),
+                op_kv_bytes(op->spec[SPEC_KV], (highest - lowest) * 2 * a->n_head_kv * a->head_dim),
         .written = s.n * row * 4,
         .operations = pairs * row * 4,
     };
     if (op->spec[SPEC_OUT] == OUT_Q8)
         t.written = row / 32 * 40;
     if (split) { /* partial results: written, then read and joined */
-        uint64_t chunks = (all + ATTN_CHUNK - 1) / ATTN_CHUNK;
+        uint64_t chunks = (all + ATTN_CHUNK - 1) / ATTN_CHUNK - lowest / ATTN_CHUNK;
         t.written += state * chunks;
         t.read += state * chunks;
         t.operations += chunks * row * 2;
-    } else if (first > 0)
+    } else if (a->chunk_first > 0)
         t.read += state;
-    if (!split && end < all)
+    if (!split && highest < all)
         t.written = state;
     return t;
 }
@@ -111,6 +129,61 @@ static struct op_traffic traffic_silu_mul(const struct op *op, struct step s)
 {
     const struct silu_mul_args *a = (const void *)op->args;
     return (struct op_traffic){s.n * a->n * 8, s.n * a->n * 4, 0};
+}
+
+static struct op_traffic traffic_norm_rows(const struct op *op, struct step s)
+{
+    const struct norm_rows_args *a = (const void *)op->args;
+    uint64_t n = (uint64_t)a->n * a->rows * (a->flags & NORM_LAST ? 1 : s.n) * 4;
+    uint64_t g = a->n * (a->g_step ? a->rows : 1ull) * (a->flags & NORM_BIAS ? 8 : 4);
+    return (struct op_traffic){n + g + (a->flags & NORM_ADD ? n : 0), n, n};
+}
+
+static struct op_traffic traffic_glu(const struct op *op, struct step s)
+{
+    const struct glu_args *a = (const void *)op->args;
+    uint64_t rows = s.n * a->rows, y = op->spec[SPEC_OUT] ? a->y_stride * 16ull : a->n * 4ull;
+    return (struct op_traffic){rows * a->n * (a->up_first == GLU_NO_GATE ? 4 : 8), rows * y, 0};
+}
+
+static struct op_traffic traffic_softcap(const struct op *op, struct step s)
+{
+    const struct softcap_args *a = (const void *)op->args;
+    uint64_t n = (a->n_cols ? a->n_cols : s.n) * a->n * 4;
+    return (struct op_traffic){n, n, 0};
+}
+
+static struct op_traffic traffic_route(const struct op *op, struct step s)
+{
+    const struct route_args *a = (const void *)op->args;
+    return (struct op_traffic){s.n * a->n_expert * 4, s.n * a->n_used * 8, 0};
+}
+
+static struct op_traffic traffic_pairs(const struct op *op, struct step s)
+{
+    const struct pairs_args *a = (const void *)op->args;
+    return (struct op_traffic){s.n * a->n_used * 4, s.n * a->n_used * 4 + a->n_expert * 4ull, 0};
+}
+
+/* As if the pairs were spread evenly over the experts, and over shards. */
+static struct op_traffic traffic_matvec_id(const struct op *op, struct step s)
+{
+    const struct matvec_id_args *a = (const void *)op->args;
+    uint64_t pairs = s.n * a->n_used, used = min_u64(pairs, a->expert_count);
+    struct op_traffic t = {
+        .read = op->views[0].size / a->expert_count * used + pairs * a->x_stride * 16,
+        .written = pairs * a->rows * 4,
+        .operations = 2 * pairs * a->rows * a->n_blocks * 32,
+    };
+    t.read += a->flags & EXPERT_BIAS ? used * a->rows * 4 : 0;
+    return t;
+}
+
+static struct op_traffic traffic_mix(const struct op *op, struct step s)
+{
+    const struct mix_args *a = (const void *)op->args;
+    uint64_t x = s.n * a->n * 4;
+    return (struct op_traffic){x * (a->n_used + 1ull), x, 2 * s.n * a->n * a->n_used};
 }
 
 static struct op_traffic traffic_penalize(const struct op *op, struct step s)

@@ -17,51 +17,115 @@ struct model_rope {
     float factor;          /* context extension, >= 1 in practice */
     uint32_t original_ctx; /* YaRN */
     float ext_factor, attn_factor, beta_fast, beta_slow;
+    float log_multiplier; /* YaRN: of the part of the stretch that is taken back; 0: none of it */
 };
 
+enum { MODEL_MAX_LAYERS = 4096 };
+/* What is special about a layer. */
+#define LAYER_LOCAL 1u   /* sees a window; uses rope_local */
+#define LAYER_NO_ROPE 2u /* positions are not marked */
+
+struct model_experts {
+    uint32_t n, n_used, n_ff; /* n 0: none */
+    uint32_t n_ff_shared;     /* of the expert that all tokens use besides; 0: none */
+    struct routing routing;
+};
+
+/* 0 is what a plain llama has, except for the first lines. */
 struct model_params {
     uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_ff;
     struct head_shape head;
     float norm_eps;
-    struct model_rope rope;
+    struct model_rope rope, rope_local;
+    uint32_t blocks;    /* rules and program: RULE_... */
+    bool neox;          /* rotated pairs are i and i + n_rot / 2, in the file */
+    bool layer_norm;    /* else RMS norms */
+    bool parallel;      /* the feed-forward part has the attention's input */
+    bool long_rope;     /* rotations also for contexts up to rope.original_ctx: rope_short */
+    uint32_t act;       /* GLU_... */
+    float embed_scale;  /* 0: 1 */
+    float output_scale; /* of the logits; 0: 1. In the weights of the last norm */
+    float output_softcap;
+    struct attn_options attention; /* window: of local layers */
+    struct model_experts experts;
+    uint8_t layers[MODEL_MAX_LAYERS]; /* LAYER_... */
 };
+
+/* The matrices of a layer, by role. */
+#define MODEL_MATRICES(X)                                                                          \
+    X(qkv) /* the rows of Q, K and V, or of Q and K, in one; else: */                              \
+    X(q)                                                                                           \
+    X(k)                                                                                           \
+    X(v)        /* [n_head(_kv) * head_dim, n_embd] */                                             \
+    X(attn_out) /* [n_embd, n_head * head_dim] */                                                  \
+    X(gate_up)  /* quads of both by turns; else: */                                                \
+    X(gate)                                                                                        \
+    X(up)           /* [n_ff, n_embd] */                                                           \
+    X(down)         /* [n_embd, n_ff] */                                                           \
+    X(router)       /* [n_expert, n_embd] */                                                       \
+    X(experts_both) /* gate_up of all experts; else: */                                            \
+    X(experts_gate)                                                                                \
+    X(experts_up)                                                                                  \
+    X(experts_down)
 
 /* Views with a NULL buffer and matrices with no shards: the model does not have them. */
 struct model_layer {
-    struct gpu_view attn_norm, ffn_norm; /* [n_embd] */
-    struct matrix qkv;                   /* the rows of Q, K and V, or of Q and K, in one; else: */
-    struct matrix q, k, v;               /* [n_head(_kv) * head_dim, n_embd] */
-    struct matrix attn_out;              /* [n_embd, n_head * head_dim] */
-    struct matrix gate_up;               /* quads of both by turns; else: */
-    struct matrix gate, up;              /* [n_ff, n_embd] */
-    struct matrix down;                  /* [n_embd, n_ff] */
-    struct gpu_view q_bias, k_bias, v_bias, attn_out_bias, gate_bias, up_bias, down_bias;
+    /* First: a matrix at offset 0 could not be named by a rule's `into`. */
+    struct gpu_view attn_norm, attn_norm_bias, ffn_norm, ffn_norm_bias; /* [n_embd] */
+#define MATRIX(name) struct matrix name;
+    MODEL_MATRICES(MATRIX)
+#undef MATRIX
+    struct gpu_view attn_post_norm, ffn_post_norm; /* of what is added; [n_embd] */
+    struct gpu_view head_norm;                     /* of Q and K, [n_head + n_head_kv][head_dim] */
+    struct gpu_view sinks;                         /* [n_head] */
 };
 
 struct model_weights {
-    struct matrix token_embd;    /* [n_vocab, n_embd] */
-    struct matrix output;        /* the same; the embedding's if the file has none */
-    struct gpu_view output_norm; /* [n_embd] */
-    struct gpu_view rope_freqs;  /* [n_rot / 2] */
-    struct gpu_view rope;        /* rotations, see rope_table_create */
-    struct model_layer *layers;  /* [n_layer] */
+    struct matrix token_embd;                      /* [n_vocab, n_embd] */
+    struct matrix output;                          /* the same; the embedding's if there is none */
+    struct gpu_view output_norm, output_norm_bias; /* [n_embd] */
+    struct gpu_view rope_freqs, rope_freqs_short;  /* [n_rot / 2] */
+    struct gpu_view rope, rope_local, rope_short;  /* rotations, see rope_table_create */
+    struct model_layer *layers;                    /* [n_layer] */
 };
 
 /* One tensor an architecture uses: its name in the file (with %u for the layer), its shape, and
  * where in model_weights or model_layer it belongs. */
-enum weight_dim { DIM_ONE, DIM_VOCAB, DIM_EMBD, DIM_Q, DIM_KV, DIM_FF, DIM_ROT_HALF };
+enum weight_dim {
+    DIM_ONE,
+    DIM_VOCAB,
+    DIM_EMBD,
+    DIM_Q,
+    DIM_KV,
+    DIM_HEAD,
+    DIM_HEADS,
+    DIM_HEADS_KV,
+    DIM_FF,
+    DIM_ROT_HALF,
+    DIM_EXPERTS,
+    DIM_FF_EXPERT,
+    DIM_FF_SHARED,
+};
 /* WEIGHT_TURNS: a matrix; with another it becomes one in which quads of rows of both take turns,
- * where the rows of WEIGHT_MATRIX just follow each other. */
-enum weight_kind { WEIGHT_MATRIX, WEIGHT_TURNS, WEIGHT_VECTOR };
+ * where the rows of WEIGHT_MATRIX just follow each other. WEIGHT_BIAS: a vector that belongs to the
+ * matrix of the same field, named before. WEIGHT_HEADS: a vector for each head of Q or K, or one
+ * for all of them. */
+enum weight_kind { WEIGHT_MATRIX, WEIGHT_TURNS, WEIGHT_VECTOR, WEIGHT_BIAS, WEIGHT_HEADS };
+/* A tensor may hold more than a rule asks for: these rows of it. */
+enum weight_slice { SLICE_ALL, SLICE_Q, SLICE_K, SLICE_V, SLICE_GATE, SLICE_UP };
+#define RULE_LAYER 1u /* one a layer */
+#define RULE_OPTIONAL 2u
+#define RULE_ROTATED 4u /* rows are heads that are rotated */
+#define RULE_EXPERTS 8u /* one after the other for all experts */
 struct weight_rule {
     const char *name;
     enum weight_kind kind;
     enum weight_dim columns, rows; /* the file's dims[0] and dims[1]; rows DIM_ONE for a vector */
-    bool per_layer, optional;
-    size_t field; /* offsetof */
-    /* Matrices of a layer that become one, if they have one format: offsetof, or 0. A vector with
-     * it prevents that where the file has it. */
-    size_t into;
+    uint32_t flags;                /* RULE_... */
+    uint32_t blocks;               /* it is for models that have one of these */
+    size_t field;                  /* offsetof */
+    size_t into;                   /* matrices of a layer that become one: offsetof, or 0 */
+    enum weight_slice slice;
 };
 
 struct model_progress {
@@ -79,7 +143,8 @@ struct model {
     uint64_t device_bytes, file_bytes, n_params;
 };
 
-/* Finds every tensor that the rules name, checks type and shape, and uploads. params is complete.
+/* Finds every tensor that the rules name, checks type and shape, and uploads; a tensor that none
+ * names is an error. params is complete.
  * On failure m holds what model_weights_free frees. */
 hekla_status model_weights_load(struct model *m, const struct gguf *g, const char *file,
     const struct weight_rule *rules, size_t n_rules, struct model_progress progress,

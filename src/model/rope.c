@@ -109,7 +109,8 @@ static double magnitude(const struct model_rope *r)
 {
     if (r->scaling != ROPE_SCALING_YARN || r->ext_factor == 0)
         return r->attn_factor;
-    return r->attn_factor * (1 + 0.1 * det_log(r->factor));
+    double log = 0.1 * det_log(r->factor);
+    return r->attn_factor * (1 + log) / (1 + r->log_multiplier * log);
 }
 
 uint64_t rope_table_bytes(uint32_t n_rot, uint32_t n_ctx)

@@ -1,184 +1,28 @@
-/* Tensors of a file -> matrices and vectors on the device. */
-#include "model/model.h"
+/* What find.c found -> matrices and vectors on the device. */
+#include "model/load.h"
 
 #include "base/exact.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { MAX_PARTS = 3 };
-
-/* What will be uploaded: a tensor, or several that become one matrix. */
-struct job {
-    const struct gguf_tensor *parts[MAX_PARTS];
-    uint32_t n_parts, layer;
-    const struct weight_rule *rule; /* of the first */
-    const struct quant_type *type;
-    struct matrix *matrix; /* or NULL: */
-    struct gpu_view *vector;
-    uint64_t row_bytes; /* in the file */
-    bool by_quads;
-};
-
-struct load {
-    struct model *m;
-    const struct gguf *g;
-    const char *file;
-    struct model_progress progress;
-    struct job *jobs;
-    size_t n_jobs;
-    uint8_t *rows; /* file bytes of a stretch of rows */
-    uint64_t done_bytes;
-};
-
-uint64_t model_dim(const struct model_params *p, enum weight_dim dim)
-{
-    switch (dim) {
-    case DIM_ONE:
-        return 1;
-    case DIM_VOCAB:
-        return p->n_vocab;
-    case DIM_EMBD:
-        return p->n_embd;
-    case DIM_Q:
-        return (uint64_t)p->head.n_head * p->head.head_dim;
-    case DIM_KV:
-        return (uint64_t)p->head.n_head_kv * p->head.head_dim;
-    case DIM_FF:
-        return p->n_ff;
-    case DIM_ROT_HALF:
-        return p->head.n_rot / 2;
-    }
-    return 0;
-}
-
-static hekla_status check_shape(const struct load *l, const struct gguf_tensor *t,
-    const struct weight_rule *rule, const char *name, struct hekla_error *err)
-{
-    uint64_t columns = model_dim(&l->m->params, rule->columns);
-    uint64_t rows = model_dim(&l->m->params, rule->rows);
-    if (t->dims[0] == columns && t->dims[1] == rows && t->dims[2] == 1 && t->dims[3] == 1)
-        return HEKLA_OK;
-    return hekla_fail(err, HEKLA_FORMAT,
-        "%s: tensor %s is %llu x %llu x %llu, expected %llu x %llu from the hyper-parameters",
-        l->file, name, (unsigned long long)t->dims[0], (unsigned long long)t->dims[1],
-        (unsigned long long)t->dims[2], (unsigned long long)columns, (unsigned long long)rows);
-}
-
-static hekla_status check_type(const struct load *l, const struct gguf_tensor *t,
-    const struct weight_rule *rule, const char *name, struct hekla_error *err)
-{
-    const struct quant_type *type = quant_find(t->type);
-    const char *known = quant_file_type_name(t->type);
-    if (type && (rule->kind != WEIGHT_VECTOR || type == &quant_types[QT_f32]))
-        return t->n_bytes
-                   ? HEKLA_OK
-                   : hekla_fail(err, HEKLA_FORMAT,
-                         "%s: tensor %s: a row of %llu weights is not a whole number of %s blocks",
-                         l->file, name, (unsigned long long)t->dims[0], type->label);
-    char number[32];
-    snprintf(number, sizeof(number), "number %u", t->type);
-    return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: tensor %s has type %s, expected %s%s", l->file,
-        name, known ? known : number, rule->kind == WEIGHT_VECTOR ? "" : "one of ",
-        rule->kind == WEIGHT_VECTOR ? "F32" : quant_supported());
-}
-
-static hekla_status add_job(
-    struct load *l, const struct weight_rule *rule, uint32_t layer, struct hekla_error *err)
-{
-    char name[96];
-    snprintf(name, sizeof(name), rule->name, layer);
-    const struct gguf_tensor *t = gguf_find_tensor(l->g, name);
-    if (!t)
-        return rule->optional
-                   ? HEKLA_OK
-                   : hekla_fail(err, HEKLA_FORMAT, "%s: tensor %s is missing", l->file, name);
-    hekla_status status = check_shape(l, t, rule, name, err);
-    if (status == HEKLA_OK)
-        status = check_type(l, t, rule, name, err);
-    if (status != HEKLA_OK)
-        return status;
-    struct model_weights *w = &l->m->weights;
-    uint8_t *base = rule->per_layer ? (uint8_t *)&w->layers[layer] : (uint8_t *)w;
-    struct job *job = &l->jobs[l->n_jobs++];
-    *job = (struct job){
-        .parts = {t}, .n_parts = 1, .layer = layer, .rule = rule, .type = quant_find(t->type)};
-    job->row_bytes = t->n_bytes / t->dims[1];
-    if (rule->kind != WEIGHT_VECTOR)
-        job->matrix = (void *)(base + rule->field);
-    else
-        job->vector = (void *)(base + rule->field);
-    l->m->file_bytes += t->n_bytes;
-    l->m->n_params += t->n_elements;
-    return HEKLA_OK;
-}
-
-static hekla_status find_tensors(
-    struct load *l, const struct weight_rule *rules, size_t n_rules, struct hekla_error *err)
-{
-    uint32_t n_layer = l->m->params.n_layer;
-    hekla_status status = HEKLA_OK;
-    l->jobs = calloc(n_rules * ((size_t)n_layer + 1), sizeof(*l->jobs));
-    l->m->weights.layers = calloc(n_layer, sizeof(struct model_layer));
-    if (!l->jobs || !l->m->weights.layers)
-        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
-    for (size_t r = 0; r < n_rules && status == HEKLA_OK; r++)
-        for (uint32_t i = 0; i < (rules[r].per_layer ? n_layer : 1) && status == HEKLA_OK; i++)
-            status = add_job(l, &rules[r], i, err);
-    return status;
-}
-
-/* Makes one job of those whose rules say `into` for this layer, from the first on as long as they
- * have one format and whole blocks of 32 rows; a vector prevents it. */
-static void merge_jobs(struct load *l, size_t into, uint32_t layer)
-{
-    struct job *found[MAX_PARTS], *first;
-    uint32_t n = 0, same = 1;
-    for (size_t i = 0; i < l->n_jobs; i++) {
-        struct job *job = &l->jobs[i];
-        if (job->rule->into != into || job->layer != layer || !job->n_parts)
-            continue;
-        if (!job->matrix || n == MAX_PARTS || job->parts[0]->dims[1] % 32)
-            return;
-        found[n++] = job;
-    }
-    if (n < 2)
-        return;
-    first = found[0];
-    while (same < n && found[same]->type == first->type)
-        same++;
-    bool turns = first->rule->kind == WEIGHT_TURNS;
-    if (same < 2 || (turns && found[1]->parts[0]->dims[1] != first->parts[0]->dims[1]))
-        return;
-    for (uint32_t i = 1; i < same; i++) {
-        first->parts[first->n_parts++] = found[i]->parts[0];
-        found[i]->n_parts = 0;
-    }
-    first->by_quads = turns;
-    first->matrix = (void *)((uint8_t *)&l->m->weights.layers[layer] + into);
-}
-
-static void merge_all(struct load *l, const struct weight_rule *rules, size_t n_rules)
-{
-    size_t kept = 0;
-    for (size_t r = 0; r < n_rules; r++)
-        for (uint32_t i = 0; rules[r].into && i < l->m->params.n_layer; i++)
-            merge_jobs(l, rules[r].into, i);
-    for (size_t i = 0; i < l->n_jobs; i++)
-        if (l->jobs[i].n_parts)
-            l->jobs[kept++] = l->jobs[i];
-    l->n_jobs = kept;
-}
 
 static uint64_t job_rows(const struct job *job)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < job->n_parts; i++)
-        sum += job->parts[i]->dims[1];
+        sum += job->parts[i].rows;
     return sum;
+}
+
+static hekla_status refuse_size(const struct load *l, const struct job *job, const char *what,
+    uint64_t bytes, struct hekla_error *err)
+{
+    struct gguf_string name = job->parts[0].tensor->name;
+    return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: %s of %.*s %s %llu bytes, too many for %s",
+        l->file, what, (int)name.n, name.data, what[0] == 'f' ? "have" : "has",
+        (unsigned long long)bytes, gpu_device_name(l->m->dev));
 }
 
 /* A matrix in as many shards as bindings of the device's size need. */
@@ -187,7 +31,7 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
     struct matrix *x = job->matrix;
     uint64_t rows = job_rows(job);
     x->quant = (enum quant)(job->type - quant_types);
-    x->layout = quant_layout_of(job->type, (uint32_t)job->parts[0]->dims[0]);
+    x->layout = quant_layout_of(job->type, (uint32_t)job->parts[0].tensor->dims[0]);
     x->n_rows = (uint32_t)rows;
     uint64_t quad_bytes = quant_rows_bytes(&x->layout, 4);
     const struct gpu_caps *caps = gpu_device_caps(l->m->dev);
@@ -196,15 +40,21 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
     quant_table(job->type, &table_bytes);
     uint64_t per_shard = most < table_bytes ? 0 : (most - table_bytes) / quad_bytes * 4;
     if (!per_shard || quad_bytes > MODEL_STAGING_BYTES || 4 * job->row_bytes > MODEL_STAGING_BYTES)
-        return hekla_fail(err, HEKLA_UNSUPPORTED,
-            "%s: four rows of %.*s have %llu bytes, too many for %s", l->file,
-            (int)job->parts[0]->name.n, job->parts[0]->name.data, (unsigned long long)quad_bytes,
-            gpu_device_name(l->m->dev));
+        return refuse_size(l, job, "four rows", quad_bytes, err);
+    if (rows <= per_shard) {
+        per_shard = rows;
+    } else if (job->rule->flags & RULE_EXPERTS) { /* whole ones */
+        uint64_t unit = rows / l->m->params.experts.n;
+        if (per_shard < unit)
+            return refuse_size(l, job, "an expert", unit * quad_bytes / 4, err);
+        per_shard = per_shard / unit * unit;
+    } else {
+        uint64_t n = (rows + per_shard - 1) / per_shard;
+        per_shard = (rows + n - 1) / n;
+        if (per_shard >= 64) /* so that a bias can be bound at a shard's first row */
+            per_shard = per_shard / 64 * 64;
+    }
     uint64_t n = (rows + per_shard - 1) / per_shard;
-    per_shard = (rows + n - 1) / n;
-    if (n > 1 && per_shard >= 64) /* so that a bias can be bound at a shard's first row */
-        per_shard = per_shard / 64 * 64;
-    n = (rows + per_shard - 1) / per_shard;
     x->shards = calloc(n, sizeof(*x->shards));
     if (!x->shards)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
@@ -216,29 +66,6 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
             l->m->store, quant_rows_bytes(&x->layout, (uint32_t)count) + table_bytes, &shard->view);
     }
     return HEKLA_OK;
-}
-
-/* Some NVFP4 files scale whole matrices by further tensors: leaving those out would load a wrong
- * model without a word. */
-static hekla_status refuse_scales(const struct load *l, struct hekla_error *err)
-{
-    for (uint64_t i = 0; i < l->g->n_tensors; i++) {
-        struct gguf_string name = l->g->tensors[i].name;
-        if (name.n >= 5 && memcmp(name.data + name.n - 5, "scale", 5) == 0)
-            return hekla_fail(err, HEKLA_UNSUPPORTED,
-                "%s: tensor %.*s scales a whole matrix, which is not supported", l->file,
-                (int)(name.n < 80 ? name.n : 80), name.data);
-    }
-    return HEKLA_OK;
-}
-
-static int compare_jobs(const void *a, const void *b)
-{
-    const struct gguf_tensor *x = ((const struct job *)a)->parts[0];
-    const struct gguf_tensor *y = ((const struct job *)b)->parts[0];
-    if (x->file != y->file)
-        return x->file < y->file ? -1 : 1;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
 /* Reads with pread, not through the mapping: a file that shrinks meanwhile is then an error instead
@@ -273,6 +100,22 @@ static hekla_status report(struct load *l, uint64_t bytes, struct hekla_error *e
     return HEKLA_OK;
 }
 
+/* Rows first .. first + n of a part. */
+static hekla_status read_part(const struct load *l, const struct part *part, uint64_t first,
+    uint64_t n, uint8_t *out, struct hekla_error *err)
+{
+    uint64_t bytes = part->tensor->n_bytes / (part->tensor->dims[1] * part->tensor->dims[2]);
+    hekla_status status = HEKLA_OK;
+    if (!part->rotated)
+        return read_tensor(l, part->tensor, (part->first + first) * bytes, n * bytes, out, err);
+    for (uint64_t i = 0; i < n && status == HEKLA_OK; i++) {
+        uint64_t row = load_source_row(&l->m->params.head, true, first + i);
+        status =
+            read_tensor(l, part->tensor, (part->first + row) * bytes, bytes, out + i * bytes, err);
+    }
+    return status;
+}
+
 /* Reads rows first .. first + n of the matrix, as they will lie: by quads, first all of one part.
  */
 static hekla_status read_rows(const struct load *l, const struct job *job, uint64_t first,
@@ -280,21 +123,20 @@ static hekla_status read_rows(const struct load *l, const struct job *job, uint6
 {
     uint64_t bytes = job->row_bytes;
     if (job->by_quads) {
-        hekla_status status =
-            read_tensor(l, job->parts[0], first / 2 * bytes, n / 2 * bytes, l->rows, err);
-        return status ? status
-                      : read_tensor(l, job->parts[1], first / 2 * bytes, n / 2 * bytes,
-                            l->rows + n / 2 * bytes, err);
+        hekla_status status = read_part(l, &job->parts[0], first / 2, n / 2, l->rows, err);
+        return status
+                   ? status
+                   : read_part(l, &job->parts[1], first / 2, n / 2, l->rows + n / 2 * bytes, err);
     }
     for (uint64_t p = 0, done = 0; done < n; p++) {
-        uint64_t rows = job->parts[p]->dims[1];
+        uint64_t rows = job->parts[p].rows;
         if (first >= rows) {
             first -= rows;
             continue;
         }
         uint64_t count = rows - first < n - done ? rows - first : n - done;
-        hekla_status status = read_tensor(
-            l, job->parts[p], first * bytes, count * bytes, l->rows + done * bytes, err);
+        hekla_status status =
+            read_part(l, &job->parts[p], first, count, l->rows + done * bytes, err);
         if (status != HEKLA_OK)
             return status;
         done += count;
@@ -379,76 +221,170 @@ static hekla_status upload_floats(struct load *l, const struct gpu_view *view, c
     return HEKLA_OK;
 }
 
-static hekla_status upload_vector(struct load *l, const struct job *job, struct hekla_error *err)
+/* The biases of all rows, in the order of the rows; 0 for a part without. */
+static hekla_status upload_bias(struct load *l, const struct job *job, struct hekla_error *err)
 {
-    hekla_status status = read_tensor(l, job->parts[0], 0, job->parts[0]->n_bytes, l->rows, err);
+    uint64_t n = job->matrix->n_rows;
+    float *out = calloc(n, sizeof(*out)), *file = (float *)l->rows;
+    hekla_status status =
+        out ? HEKLA_OK : hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    for (uint64_t p = 0, at = 0; p < job->n_parts && status == HEKLA_OK; p++) {
+        const struct part *part = &job->parts[p];
+        if (part->bias)
+            status = read_tensor(
+                l, part->bias, part->bias_first * 4, part->rows * 4, (uint8_t *)file, err);
+        for (uint64_t r = 0; part->bias && r < part->rows && status == HEKLA_OK; r++) {
+            uint64_t to = job->by_quads ? r / 4 * 8 + p * 4 + r % 4 : at + r;
+            out[to] = file[load_source_row(&l->m->params.head, part->rotated, r)];
+        }
+        at += part->rows;
+    }
     if (status == HEKLA_OK)
-        status = upload_floats(l, job->vector, (const float *)l->rows, job->parts[0]->n_bytes, err);
-    return status == HEKLA_OK ? report(l, job->parts[0]->n_bytes, err) : status;
+        status = upload_floats(l, &job->matrix->bias, out, n * 4, err);
+    free(out);
+    return status;
 }
 
-static hekla_status upload_rope(struct load *l, struct hekla_error *err)
+/* A norm for each head of Q (they come first in the view) or of K. */
+static hekla_status upload_heads(struct load *l, const struct job *job, struct hekla_error *err)
+{
+    const struct head_shape *h = &l->m->params.head;
+    bool is_q = job->rule->rows == DIM_HEADS;
+    uint32_t n_heads = is_q ? h->n_head : h->n_head_kv, dim = h->head_dim;
+    uint64_t n = (uint64_t)n_heads * dim;
+    bool each = job->parts[0].tensor->n_elements > dim;
+    const float *file = (float *)l->rows;
+    struct gpu_view view = *job->vector;
+    float *out = malloc(n * sizeof(*out));
+    if (!out)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t from = load_source_row(h, l->m->params.neox, i % dim);
+        out[i] = file[(each ? i / dim * dim : 0) + from];
+    }
+    view.offset += is_q ? 0 : (uint64_t)h->n_head * dim * 4;
+    hekla_status status = upload_floats(l, &view, out, n * 4, err);
+    free(out);
+    return status;
+}
+
+static hekla_status upload_vector(struct load *l, const struct job *job, struct hekla_error *err)
+{
+    const struct model_weights *w = &l->m->weights;
+    const struct gguf_tensor *t = job->parts[0].tensor;
+    float scale = l->m->params.output_scale, *x = (float *)l->rows;
+    hekla_status status = read_tensor(l, t, 0, t->n_bytes, l->rows, err);
+    if (status == HEKLA_OK && job->rule->kind == WEIGHT_HEADS)
+        status = upload_heads(l, job, err);
+    else if (status == HEKLA_OK) {
+        bool last = job->vector == &w->output_norm || job->vector == &w->output_norm_bias;
+        for (uint64_t i = 0; last && scale != 0 && i < t->n_elements; i++)
+            x[i] = exact_sanitize(x[i]) * scale;
+        status = upload_floats(l, job->vector, x, t->n_bytes, err);
+    }
+    return status == HEKLA_OK ? report(l, t->n_bytes, err) : status;
+}
+
+/* The rotations of one table. freqs: where the file's factors of the frequencies go, or NULL. */
+static hekla_status upload_rope(struct load *l, const struct gpu_view *to,
+    const struct model_rope *rope, const struct gpu_view *freqs_of, struct hekla_error *err)
 {
     const struct model_params *p = &l->m->params;
-    float *freqs = NULL;
+    const float *freqs = NULL;
     uint64_t bytes;
     for (size_t i = 0; i < l->n_jobs; i++)
-        if (l->jobs[i].vector == &l->m->weights.rope_freqs) {
-            hekla_status status =
-                read_tensor(l, l->jobs[i].parts[0], 0, l->jobs[i].parts[0]->n_bytes, l->rows, err);
+        if (freqs_of && l->jobs[i].vector == freqs_of) {
+            const struct gguf_tensor *t = l->jobs[i].parts[0].tensor;
+            hekla_status status = read_tensor(l, t, 0, t->n_bytes, l->rows, err);
             if (status != HEKLA_OK)
                 return status;
             freqs = (float *)l->rows;
+            for (uint32_t k = 0; k < p->head.n_rot / 2; k++)
+                if (!(freqs[k] > 1e-6f && freqs[k] < 1e9f))
+                    return hekla_fail(err, HEKLA_FORMAT,
+                        "%s: %.*s[%u] is %g, expected a positive factor", l->file, (int)t->name.n,
+                        t->name.data, k, (double)freqs[k]);
         }
-    for (uint32_t i = 0; freqs && i < p->head.n_rot / 2; i++)
-        if (!(freqs[i] > 1e-6f && freqs[i] < 1e9f))
-            return hekla_fail(err, HEKLA_FORMAT,
-                "%s: rope_freqs.weight[%u] is %g, expected a positive factor", l->file, i,
-                freqs[i]);
-    float *table = rope_table_create(&p->rope, p->head.n_rot, p->n_ctx_train, freqs, &bytes);
+    float *table = rope_table_create(rope, p->head.n_rot, p->n_ctx_train, freqs, &bytes);
     if (!table)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for the rotation table");
-    hekla_status status = upload_floats(l, &l->m->weights.rope, table, bytes, err);
+    hekla_status status = upload_floats(l, to, table, bytes, err);
     free(table);
     return status;
 }
 
-static hekla_status place_all(struct load *l, struct hekla_error *err)
+static hekla_status upload_ropes(struct load *l, struct hekla_error *err)
 {
     const struct model_params *p = &l->m->params;
-    hekla_status status = model_store_create(&l->m->store, l->m->dev,
-        "not enough memory for the weights (a smaller quantisation or another --device may do)",
-        err);
-    for (size_t i = 0; i < l->n_jobs && status == HEKLA_OK; i++) {
-        if (l->jobs[i].matrix)
-            status = place_matrix(l, &l->jobs[i], err);
-        else if (l->jobs[i].parts[0]->n_bytes > MODEL_STAGING_BYTES)
-            status = hekla_fail(err, HEKLA_UNSUPPORTED,
-                "%s: tensor %.60s is too large for a vector", l->file, l->jobs[i].rule->name);
-        else
-            model_store_reserve(l->m->store, l->jobs[i].parts[0]->n_bytes, l->jobs[i].vector);
+    struct model_weights *w = &l->m->weights;
+    hekla_status status = upload_rope(l, &w->rope, &p->rope, &w->rope_freqs, err);
+    if (status == HEKLA_OK && w->rope_local.buffer)
+        status = upload_rope(l, &w->rope_local, &p->rope_local, NULL, err);
+    if (status == HEKLA_OK && w->rope_short.buffer)
+        status = upload_rope(l, &w->rope_short, &p->rope, &w->rope_freqs_short, err);
+    return status;
+}
+
+static void reserve_ropes(struct load *l)
+{
+    const struct model_params *p = &l->m->params;
+    struct model_weights *w = &l->m->weights;
+    uint64_t bytes = rope_table_bytes(p->head.n_rot, p->n_ctx_train);
+    model_store_reserve(l->m->store, bytes, &w->rope);
+    if (p->rope_local.base > 0)
+        model_store_reserve(l->m->store, bytes, &w->rope_local);
+    if (p->long_rope)
+        model_store_reserve(l->m->store, bytes, &w->rope_short);
+}
+
+/* Space for a matrix and its biases, or for a vector; heads of Q and K share one. */
+static hekla_status place_job(struct load *l, struct job *job, struct hekla_error *err)
+{
+    bool biased = false;
+    if (!job->matrix) {
+        if (job->parts[0].tensor->n_bytes > MODEL_STAGING_BYTES)
+            return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: tensor %.60s is too large for a vector",
+                l->file, job->rule->name);
+        if (!job->vector->buffer)
+            model_store_reserve(l->m->store, load_vector_floats(l, job) * 4, job->vector);
+        return HEKLA_OK;
     }
+    hekla_status status = place_matrix(l, job, err);
+    for (uint32_t i = 0; i < job->n_parts; i++) {
+        biased |= job->parts[i].bias != NULL;
+        if (job->parts[i].bias && job->parts[i].bias->n_bytes > MODEL_STAGING_BYTES)
+            return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: tensor %.60s is too large for a vector",
+                l->file, job->rule->name);
+    }
+    if (status == HEKLA_OK && biased)
+        model_store_reserve(l->m->store, job->matrix->n_rows * UINT64_C(4), &job->matrix->bias);
+    return status;
+}
+
+static hekla_status place(
+    struct load *l, const struct weight_rule *rules, size_t n_rules, struct hekla_error *err)
+{
+    hekla_status status = load_find(l, rules, n_rules, err);
+    if (status == HEKLA_OK)
+        status = model_store_create(&l->m->store, l->m->dev,
+            "not enough memory for the weights (a smaller quantisation or another --device may do)",
+            err);
+    for (size_t i = 0; i < l->n_jobs && status == HEKLA_OK; i++)
+        status = place_job(l, &l->jobs[i], err);
     if (status != HEKLA_OK)
         return status;
-    model_store_reserve(
-        l->m->store, rope_table_bytes(p->head.n_rot, p->n_ctx_train), &l->m->weights.rope);
+    reserve_ropes(l);
     l->m->device_bytes = model_store_bytes(l->m->store);
     if (!l->m->weights.output.n_shards)
         l->m->weights.output = l->m->weights.token_embd;
     return HEKLA_OK;
 }
 
-static hekla_status place(
-    struct load *l, const struct weight_rule *rules, size_t n_rules, struct hekla_error *err)
+static void release(struct load *l)
 {
-    hekla_status status = refuse_scales(l, err);
-    if (status == HEKLA_OK)
-        status = find_tensors(l, rules, n_rules, err);
-    if (status != HEKLA_OK)
-        return status;
-    merge_all(l, rules, n_rules);
-    qsort(l->jobs, l->n_jobs, sizeof(*l->jobs), compare_jobs); /* read the file in order, once */
-    return place_all(l, err);
+    free(l->jobs);
+    free(l->used);
+    free(l->rows);
 }
 
 hekla_status model_weights_place(struct model *m, const struct gguf *g, const char *file,
@@ -456,7 +392,7 @@ hekla_status model_weights_place(struct model *m, const struct gguf *g, const ch
 {
     struct load l = {.m = m, .g = g, .file = file};
     hekla_status status = place(&l, rules, n_rules, err);
-    free(l.jobs);
+    release(&l);
     return status;
 }
 
@@ -474,12 +410,14 @@ hekla_status model_weights_load(struct model *m, const struct gguf *g, const cha
     for (size_t i = 0; i < l.n_jobs && status == HEKLA_OK; i++)
         status = l.jobs[i].matrix ? upload_matrix(&l, &l.jobs[i], err)
                                   : upload_vector(&l, &l.jobs[i], err);
+    for (size_t i = 0; i < l.n_jobs && status == HEKLA_OK; i++)
+        if (l.jobs[i].matrix && l.jobs[i].matrix->bias.buffer)
+            status = upload_bias(&l, &l.jobs[i], err);
     if (status == HEKLA_OK)
-        status = upload_rope(&l, err);
+        status = upload_ropes(&l, err);
     if (status == HEKLA_OK)
         status = gguf_check_unchanged(g, err);
-    free(l.jobs);
-    free(l.rows);
+    release(&l);
     return status;
 }
 
@@ -497,10 +435,9 @@ void model_weights_free(struct model *m)
     free_matrix(&w->token_embd);
     for (uint32_t i = 0; w->layers && i < m->params.n_layer; i++) {
         struct model_layer *l = &w->layers[i];
-        struct matrix *all[] = {
-            &l->qkv, &l->q, &l->k, &l->v, &l->attn_out, &l->gate_up, &l->gate, &l->up, &l->down};
-        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
-            free_matrix(all[k]);
+#define MATRIX(name) free_matrix(&l->name);
+        MODEL_MATRICES(MATRIX)
+#undef MATRIX
     }
     free(w->layers);
     model_store_destroy(m->store);
@@ -516,13 +453,17 @@ static uint64_t matrix_bytes(const struct matrix *m)
 uint64_t model_decode_bytes(const struct model *m)
 {
     const struct model_weights *w = &m->weights;
+    const struct model_experts *x = &m->params.experts;
     uint64_t sum = matrix_bytes(&w->output);
     for (uint32_t i = 0; i < m->params.n_layer; i++) {
         const struct model_layer *l = &w->layers[i];
-        const struct matrix *all[] = {
-            &l->qkv, &l->q, &l->k, &l->v, &l->attn_out, &l->gate_up, &l->gate, &l->up, &l->down};
-        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
-            sum += matrix_bytes(all[k]);
+        uint64_t of_experts = matrix_bytes(&l->experts_both) + matrix_bytes(&l->experts_gate) +
+                              matrix_bytes(&l->experts_up) + matrix_bytes(&l->experts_down);
+#define MATRIX(name) sum += matrix_bytes(&l->name);
+        MODEL_MATRICES(MATRIX)
+#undef MATRIX
+        if (of_experts) /* of which a token needs a few */
+            sum -= of_experts / x->n * (x->n - x->n_used);
     }
     return sum;
 }

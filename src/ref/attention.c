@@ -1,5 +1,6 @@
 #include "ref/ref.h"
 
+#include "ref/attn_options.h"
 #include "ref/combine.h"
 #include "ref/kv.h"
 #include "ref/parts.h"
@@ -20,36 +21,56 @@ static void join_partial(struct partial *left, const struct partial *right, uint
     left->l = j.l;
 }
 
+/* What is the same for all positions that a token sees. */
+struct view {
+    const struct op *op;
+    void *const *b;
+    const float *q;
+    uint32_t kv_head, low, n_pos;
+    float scale;
+};
+
 /* Quantised: a scale applies to the sum of its 32 products. */
-static float score_quantized(const struct attention_args *a, const float *q, const void *k,
-    uint32_t head, uint32_t pos, uint32_t type)
+static float score_quantized(const struct view *v, uint32_t pos, uint32_t type)
 {
+    const struct attention_args *a = (const void *)v->op->args;
     struct ref_kv_shape shape = {a->head_dim, a->n_ctx, a->n_head_kv, type};
+    const void *k = v->b[1];
     float s[4] = {0, 0, 0, 0};
     for (uint32_t b = 0; b < a->head_dim; b += 32) {
-        float part[4] = {0, 0, 0, 0};
-        for (uint32_t d = b; d < b + 32; d++)
-            part[d % 4] =
-                part[d % 4] + exact_sanitize(q[d]) *
-                                  ref_kv_number(k, ref_kv_place(&shape, false, head, pos, d), type);
-        float scale = ref_kv_scale(k, ref_kv_place(&shape, false, head, pos, b));
+        float part[4] = {0, 0, 0, 0},
+              scale = ref_kv_scale(k, ref_kv_place(&shape, false, v->kv_head, pos, b));
+        for (uint32_t d = b; d < b + 32; d++) {
+            struct ref_kv_place place = ref_kv_place(&shape, false, v->kv_head, pos, d);
+            part[d % 4] = part[d % 4] + exact_sanitize(v->q[d]) * ref_kv_number(k, place, type);
+        }
         for (uint32_t i = 0; i < 4; i++)
             s[i] = s[i] + scale * part[i];
     }
-    return ((s[0] + s[1]) + (s[2] + s[3])) * a->scale;
+    return ((s[0] + s[1]) + (s[2] + s[3])) * v->scale;
 }
 
-static float score(const struct attention_args *a, const float *q, const void *k, uint32_t head,
-    uint32_t pos, uint32_t type)
+static float capped(const struct view *v, float x)
 {
+    const struct attention_args *a = (const void *)v->op->args;
+    return v->op->spec[SPEC_ATTN] & ATTN_SOFTCAP ? ref_softcap_one(x, a->softcap, a->softcap_inv)
+                                                 : x;
+}
+
+/* pos: its place in the cache. */
+static float score(const struct view *v, uint32_t pos)
+{
+    const struct attention_args *a = (const void *)v->op->args;
+    uint32_t type = v->op->spec[SPEC_KV];
     float s[4] = {0, 0, 0, 0};
     if (type >= KV_TYPE_Q8_0)
-        return score_quantized(a, q, k, head, pos, type);
+        return capped(v, score_quantized(v, pos, type));
     for (uint32_t d = 0; d < a->head_dim; d++) {
-        float v = ref_kv_read(k, ref_k_index(head, pos, d, a->head_dim, a->n_ctx), type);
-        s[d % 4] = s[d % 4] + exact_sanitize(q[d]) * v;
+        float k =
+            ref_kv_read(v->b[1], ref_k_index(v->kv_head, pos, d, a->head_dim, a->n_ctx), type);
+        s[d % 4] = s[d % 4] + exact_sanitize(v->q[d]) * k;
     }
-    return ((s[0] + s[1]) + (s[2] + s[3])) * a->scale;
+    return capped(v, ((s[0] + s[1]) + (s[2] + s[3])) * v->scale);
 }
 
 /* Quantised: a scale applies to its position's weight. */
@@ -63,12 +84,17 @@ static float weighted_value(const struct attention_args *a, const void *v, uint3
     return weight * ref_kv_scale(v, place) * ref_kv_number(v, place, type);
 }
 
-static void attend_chunk(const struct attention_args *a, void *const *b, const float *q,
-    uint32_t head, uint32_t first, uint32_t n, uint32_t type, struct partial *out)
+static void attend_chunk(const struct view *v, uint32_t chunk, struct partial *out)
 {
+    const struct attention_args *a = (const void *)v->op->args;
     float p[ATTN_CHUNK] = {0};
+    uint32_t first = chunk * ATTN_CHUNK > v->low ? chunk * ATTN_CHUNK : v->low;
+    uint32_t end = (chunk + 1) * ATTN_CHUNK < v->n_pos ? (chunk + 1) * ATTN_CHUNK : v->n_pos;
+    uint32_t n = end - first;
+    if (v->op->spec[SPEC_ATTN] & ATTN_WINDOW)
+        first %= a->n_ctx;
     for (uint32_t j = 0; j < n; j++)
-        p[j] = score(a, q, b[1], head, first + j, type);
+        p[j] = score(v, first + j);
     out->m = p[0];
     for (uint32_t j = 1; j < n; j++)
         out->m = p[j] > out->m ? p[j] : out->m;
@@ -80,7 +106,8 @@ static void attend_chunk(const struct attention_args *a, void *const *b, const f
     for (uint32_t d = 0; d < a->head_dim; d++) {
         float o = 0.0f;
         for (uint32_t j = 0; j < n; j++)
-            o = o + weighted_value(a, b[2], head, first + j, d, type, p[j]);
+            o = o +
+                weighted_value(a, v->b[2], v->kv_head, first + j, d, v->op->spec[SPEC_KV], p[j]);
         out->o[d] = exact_sanitize(o);
     }
 }
@@ -95,43 +122,59 @@ static void put_blocks(
     }
 }
 
+static void finish(
+    const struct op *op, void *const *b, struct partial *all, uint32_t head, uint32_t t)
+{
+    const struct attention_args *a = (const void *)op->args;
+    if (op->spec[SPEC_ATTN] & ATTN_SINKS) {
+        const struct partial sink = {.m = exact_sanitize(((const float *)b[7])[head]), .l = 1.0f};
+        join_partial(all, &sink, a->head_dim);
+    }
+    float inv = exact_recip(all->l);
+    for (uint32_t d = 0; d < a->head_dim; d++)
+        all->o[d] = all->o[d] * inv;
+    if (op->spec[SPEC_OUT] == OUT_Q8)
+        put_blocks(a, all, head, b[3]);
+    else
+        memcpy((float *)b[3] + (size_t)t * a->y_stride + head * a->head_dim, all->o,
+            a->head_dim * 4ull);
+}
+
 static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t head, uint32_t n_pos)
 {
     const struct attention_args *a = (const void *)op->args;
     bool split = op->spec[SPEC_SPLIT];
-    const float *q = (const float *)b[0] + (size_t)t * a->q_stride + head * a->head_dim;
-    uint32_t kv_head = head / (a->n_head / a->n_head_kv), size = 2 + a->head_dim;
-    uint32_t n_chunks = (n_pos + ATTN_CHUNK - 1) / ATTN_CHUNK, c = split ? 0 : a->chunk_first;
-    uint32_t end = split || a->chunk_count > n_chunks - c ? n_chunks : c + a->chunk_count;
+    struct view v = {.op = op,
+        .b = b,
+        .q = (const float *)b[0] + (size_t)t * a->q_stride + head * a->head_dim,
+        .kv_head = head / (a->n_head / a->n_head_kv),
+        .low = op->spec[SPEC_ATTN] & ATTN_WINDOW ? ref_window_start(n_pos, a->window) : 0,
+        .n_pos = n_pos,
+        .scale = a->scale};
+    if (op->spec[SPEC_ATTN] & ATTN_TEMPERATURE)
+        v.scale = ref_attn_temperature(a->scale, a->temperature, (n_pos - 1) / a->temperature_span);
+    uint32_t size = 2 + a->head_dim, n_chunks = (n_pos + ATTN_CHUNK - 1) / ATTN_CHUNK;
+    uint32_t start = v.low / ATTN_CHUNK, c = start + (split ? 0 : a->chunk_first);
     float *p = (float *)b[5] + ((size_t)t * a->n_head + head) * size;
     struct partial all = {0}, part;
     if (c >= n_chunks)
         return;
-    if (c > 0)
+    uint32_t end = split || a->chunk_count > n_chunks - c ? n_chunks : c + a->chunk_count;
+    if (c > start)
         memcpy(&all, p, size * 4);
     for (; c < end; c++) {
-        uint32_t first = c * ATTN_CHUNK;
-        uint32_t n = n_pos - first < ATTN_CHUNK ? n_pos - first : ATTN_CHUNK;
-        attend_chunk(a, b, q, kv_head, first, n, op->spec[SPEC_KV], &part);
+        attend_chunk(&v, c, &part);
         if (split)
             memcpy((float *)b[5] + ((size_t)c * a->n_head + head) * size, &part, size * 4);
-        if (c == 0)
+        if (c == start)
             all = part;
         else
             join_partial(&all, &part, a->head_dim);
     }
-    if (end < n_chunks) {
+    if (end < n_chunks)
         memcpy(p, &all, size * 4);
-        return;
-    }
-    float inv = exact_recip(all.l);
-    for (uint32_t d = 0; d < a->head_dim; d++)
-        all.o[d] = all.o[d] * inv;
-    if (op->spec[SPEC_OUT] == OUT_Q8)
-        put_blocks(a, &all, head, b[3]);
     else
-        memcpy((float *)b[3] + (size_t)t * a->y_stride + head * a->head_dim, all.o,
-            a->head_dim * 4ull);
+        finish(op, b, &all, head, t);
 }
 
 void ref_attention(const struct op *op, void *const *b)

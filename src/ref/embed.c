@@ -15,6 +15,7 @@ void ref_embed(const struct op *op, void *const *b)
         if (id >= a->n_rows)
             continue;
         for (uint32_t e = 0; e < a->n; e++)
-            y[t * a->y_stride + e] = exact_sanitize(quant_element(type, &layout, w, id, e));
+            y[t * a->y_stride + e] =
+                exact_sanitize(exact_sanitize(quant_element(type, &layout, w, id, e)) * a->scale);
     }
 }

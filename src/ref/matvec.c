@@ -84,8 +84,11 @@ static void run_out(
         .n_ctx = a->n_ctx};
     float sums[MAX_HEAD_DIM];
     for (uint32_t first = 0; first < a->n_rows; first += group) {
-        for (uint32_t r = 0; r < group; r++)
+        for (uint32_t r = 0; r < group; r++) {
             sums[r] = ref_dot(op, l, b[0], first + r, x);
+            if (a->flags & MATVEC_BIAS)
+                sums[r] = sums[r] + ((const float *)b[3])[first + r];
+        }
         if (rope)
             ref_rope_head(&heads, b[8], ((const struct step_args *)b[4])->pos,
                 (a->y_first + first) / group, sums, b[2], b[6], b[7], op->spec[SPEC_KV]);

@@ -89,16 +89,16 @@ void ref_rope_head(const struct rope_kv_args *a, const float *rot, uint32_t pos,
     if (!is_q && kv_type >= KV_TYPE_Q8_0) {
         struct ref_kv_shape s = {a->head_dim, a->n_ctx, a->n_head_kv, kv_type};
         for (uint32_t d = 0; d < a->head_dim; d += 32)
-            store_block(&s, is_v ? v : k, is_v, h, pos, d, out + d);
+            store_block(&s, is_v ? v : k, is_v, h, pos % a->n_ctx, d, out + d);
         return;
     }
     for (uint32_t d = 0; d < a->head_dim; d++)
         if (is_q)
             q[h * a->head_dim + d] = exact_sanitize(out[d]);
         else if (is_v)
-            store(v, ref_v_index(h, pos, d, a->head_dim, a->n_ctx), out[d], kv_type);
+            store(v, ref_v_index(h, pos % a->n_ctx, d, a->head_dim, a->n_ctx), out[d], kv_type);
         else
-            store(k, ref_k_index(h, pos, d, a->head_dim, a->n_ctx), out[d], kv_type);
+            store(k, ref_k_index(h, pos % a->n_ctx, d, a->head_dim, a->n_ctx), out[d], kv_type);
 }
 
 void ref_rope_kv(const struct op *op, void *const *b)

@@ -7,56 +7,111 @@
 /* A decode step two ways: split by chunks, and as a batch that happens to hold one token; and once
  * more as 8-bit blocks. */
 static void append_decode(struct test *t, struct rows qkv, const struct kv_cache *kv,
-    struct head_shape shape, struct rows y[2])
+    struct head_shape shape, const struct attn_options *o, struct rows y[2])
 {
-    struct gpu_view partials = test_output(t, op_attention_partial_bytes(shape, kv->n_ctx, 2));
+    uint32_t n_ctx =
+        t->list.history.size / 4 > kv->n_ctx ? (uint32_t)t->list.history.size / 4 : kv->n_ctx;
+    struct gpu_view partials = test_output(t, op_attention_partial_bytes(shape, n_ctx, 2));
     memset(test_data(t, partials), 0, partials.size);
     for (uint32_t i = 0; i < 2; i++) {
         y[i] = test_output_rows(t, 1, shape.n_head * shape.head_dim);
         t->list.n_tokens = 1 + i;
-        op_attention(&t->list, y[i], qkv, kv, partials, shape);
+        op_attention_with(&t->list, y[i], qkv, kv, partials, shape, o);
     }
     t->list.n_tokens = 1;
     if (op_can_attention_q8(&t->list, shape))
         op_attention_q8(&t->list, test_output_q8(t, 1, shape.n_head * shape.head_dim), qkv, kv,
-            partials, shape);
+            partials, shape, o);
 }
 
-static void run(struct test *t, struct head_shape shape, uint32_t type, uint32_t pos,
-    uint32_t tokens, enum fill fill)
+/* Positions of a cache that holds `pos + tokens` of them, or no more than a window's. */
+static uint32_t positions_of(const struct attn_options *o, uint32_t pos, uint32_t tokens)
+{
+    uint32_t all = (pos + tokens + ATTN_CHUNK) / ATTN_CHUNK * ATTN_CHUNK;
+    uint32_t ring = (o->window + tokens + ATTN_CHUNK) / ATTN_CHUNK * ATTN_CHUNK;
+    if (!o->window)
+        return (pos + tokens + K_TILE) / K_TILE * K_TILE;
+    return ring < all ? ring : all;
+}
+
+static void run_with(struct test *t, struct head_shape shape, uint32_t type, uint32_t pos,
+    uint32_t tokens, enum fill fill, const struct attn_options *o)
 {
     if (type >= KV_TYPE_Q8_0 && shape.head_dim % 32 != 0)
         type -= KV_TYPE_Q8_0;
     uint32_t n = shape.n_head * shape.head_dim, kv_n = shape.n_head_kv * shape.head_dim;
-    uint32_t n_ctx = (pos + tokens + K_TILE) / K_TILE * K_TILE;
+    uint32_t n_ctx = positions_of(o, pos, tokens);
     struct rows y[2];
-    test_begin(t, tokens, pos, 100, "heads=%u/%u dim=%u kv=%u pos=%u tokens=%u fill=%d",
-        shape.n_head, shape.n_head_kv, shape.head_dim, type, pos, tokens, (int)fill);
+    test_begin(t, tokens, pos, 100,
+        "heads=%u/%u dim=%u kv=%u pos=%u tokens=%u fill=%d window=%u cap=%g temperature=%g%s",
+        shape.n_head, shape.n_head_kv, shape.head_dim, type, pos, tokens, (int)fill, o->window,
+        (double)o->softcap, (double)o->temperature, o->sinks.size ? " sinks" : "");
+    struct attn_options options = *o;
+    if (o->sinks.size) /* asked for */
+        options.sinks = test_exact_input(t, shape.n_head, FILL_NORMAL);
     test_step(t)->chunks_y = shape.n_head;
     struct rows qkv = test_rows(t, tokens, n + 2 * kv_n, fill);
     struct kv_cache kv = test_kv(t, shape, n_ctx, type, (int)fill);
     if (tokens == 1) {
-        append_decode(t, qkv, &kv, shape, y);
+        append_decode(t, qkv, &kv, shape, &options, y);
     } else {
         t->list.n_tokens = tokens + 1;
         struct rows out = test_output_rows(t, tokens, n);
         uint64_t bytes = op_attention_partial_bytes(shape, n_ctx, tokens + 1);
-        op_attention(&t->list, out, qkv, &kv, test_output(t, bytes), shape);
+        op_attention_with(&t->list, out, qkv, &kv, test_output(t, bytes), shape, &options);
     }
     /* llvmpipe of Mesa 22 ends all loops of an invocation after 65535 iterations. */
-    for (uint32_t size = pos < 600 ? 1 : pos < 3000 ? 4 : 8; size <= 128; size = 5 * size + 3)
+    bool plain = !(o->window || o->softcap > 0 || o->sinks.size || o->temperature != 0);
+    for (uint32_t size = !plain       ? 129
+                         : pos < 600  ? 1
+                         : pos < 3000 ? 4
+                                      : 8;
+         size <= 128; size = 5 * size + 3)
         test_vary(t, &(struct variation){.spec = {size}});
     test_run(t);
     if (tokens == 1)
         test_expect_equal(t, y[0].view, y[1].view, n * 4ull, "split and looped attention differ");
 }
 
+static void run(struct test *t, struct head_shape shape, uint32_t type, uint32_t pos,
+    uint32_t tokens, enum fill fill)
+{
+    run_with(t, shape, type, pos, tokens, fill, &(struct attn_options){0});
+}
+
 static const struct head_shape shapes[] = {{1, 1, 4, 4}, {1, 1, 32, 32}, {4, 2, 64, 64},
     {3, 3, 80, 80}, {4, 1, 96, 96}, {8, 1, 128, 128}, {2, 2, 256, 256}};
 static const uint32_t positions[] = {0, 1, 63, 127, 128, 129, 255, 256, 300, 1000};
 
+/* Windows around chunks and longer than all there is, soft caps, sinks, a temperature. */
+static void run_options(struct test *t, uint32_t tokens)
+{
+    static const uint32_t windows[] = {1, 8, 127, 128, 130, 300};
+    const struct gpu_view wanted = {.size = 4};
+    for (uint32_t i = 0; i < 12; i++)
+        run_with(t, shapes[2 + i % 3], i % 2, 5 + 61 * i, tokens, FILL_NORMAL,
+            &(struct attn_options){.window = windows[i % 6]});
+    run_with(t, shapes[2], true, 260, tokens, FILL_NORMAL,
+        &(struct attn_options){.window = 128, .sinks = wanted});
+    run_with(t, shapes[2], true, 300, tokens, FILL_NORMAL,
+        &(struct attn_options){.scale = 0.2f, .softcap = 4.0f});
+    run_with(t, shapes[1], false, 140, tokens, FILL_OUTLIERS,
+        &(struct attn_options){.softcap = 50.0f, .window = 100});
+    run_with(t, shapes[2], true, 200, tokens, FILL_NORMAL, &(struct attn_options){.sinks = wanted});
+    run_with(t, shapes[2], false, 200, tokens, FILL_NORMAL,
+        &(struct attn_options){.temperature = 0.3f, .temperature_span = 16});
+    for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
+        run_with(t, shapes[1], fill & 1, 150, tokens, (enum fill)fill,
+            &(struct attn_options){.softcap = 30.0f,
+                .window = fill % 3 ? 40 : 0,
+                .sinks = wanted,
+                .temperature = 0.1f,
+                .temperature_span = 32});
+}
+
 static void run_decode(struct test *t)
 {
+    run_options(t, 1);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
         for (uint32_t kv = i / 2 % 2; kv < 4; kv += 2)
             run(t, shapes[i % 7], kv, positions[i], 1, FILL_NORMAL);
@@ -71,6 +126,7 @@ static void run_decode(struct test *t)
 void selftest_cases_attention(struct test *t)
 {
     run_decode(t);
+    run_options(t, 3);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
         run(t, shapes[(i + 1) % 7], i % 4, positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
     for (uint32_t i = 0; i < 7; i++)

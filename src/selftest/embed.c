@@ -11,7 +11,7 @@ static void run(struct test *t, uint32_t n, uint32_t vocab, uint32_t shards, uin
     uint32_t *history = test_data(t, t->list.history);
     history[5] = vocab - 1;
     history[5 + tokens - 1] = tokens > 3 ? 0 : vocab / 2;
-    op_embed(&t->list, test_output_rows(t, tokens, n), &w);
+    op_embed(&t->list, test_output_rows(t, tokens, n), &w, tokens % 2 ? 1.0f : 45.25f);
     for (uint32_t size = 1; size <= 128; size = 5 * size + 3)
         test_vary(t, &(struct variation){.spec = {size}});
     test_run(t);
@@ -25,7 +25,7 @@ static void run_outside(struct test *t)
     uint32_t *history = test_data(t, t->list.history);
     history[1] = 3;
     history[2] = UINT32_MAX;
-    op_embed(&t->list, test_output_rows(t, 4, 256), &w);
+    op_embed(&t->list, test_output_rows(t, 4, 256), &w, 1.0f);
     test_run(t);
 }
 

@@ -76,6 +76,13 @@ static struct norm_input norm_of(struct test *t, uint32_t n, enum fill fill)
         test_exact_input(t, n, fill == FILL_EXTREME ? fill : FILL_NORMAL), 1e-5f};
 }
 
+/* Where a model has biases they are added to the sums before anything else. */
+static void add_bias(struct test *t, struct matrix *w, bool wanted)
+{
+    if (wanted)
+        w->bias = test_exact_input(t, w->n_rows, FILL_NORMAL);
+}
+
 static void run_norm(struct test *t, uint32_t n, uint32_t rows, uint32_t shards, enum fill fill)
 {
     if (n % quant_types[t->quant].block_elements)
@@ -83,9 +90,10 @@ static void run_norm(struct test *t, uint32_t n, uint32_t rows, uint32_t shards,
     test_begin(t, 1, 0, 100, "norm n=%u rows=%u shards=%u fill=%d", n, rows, shards, (int)fill);
     struct norm_input in = norm_of(t, n, fill);
     struct matrix w = test_matrix(t, n, rows, shards);
+    add_bias(t, &w, shards == 1 && fill & 1);
     if (!op_can_norm(&t->list, &w))
         return;
-    op_norm_matvec(&t->list, test_output_rows(t, 1, rows), &w, &in);
+    op_norm_matvec(&t->list, test_output_rows(t, 1, rows), 0, &w, &in);
     test_run(t);
 }
 
@@ -104,11 +112,13 @@ static void run_qkv(struct test *t, uint32_t n, struct head_shape shape, uint32_
     struct rows q = test_output_rows(t, 1, qk + v);
     /* An op keeps a matrix' views, not its shards, of which there is one array. */
     struct matrix w = test_matrix(t, n, parts == 1 ? qk + v : qk, 1);
+    add_bias(t, &w, fill & 1 || kv_type != KV_TYPE_F16);
     if (!op_can_norm(&t->list, &w))
         return;
     op_norm_qkv(&t->list, q, &kv, &w, 0, &in, rope, shape);
     if (parts == 2) {
         w = test_matrix(t, n, v, 1);
+        add_bias(t, &w, !(fill & 1));
         op_norm_qkv(&t->list, q, &kv, &w, qk, &in, rope, shape);
     }
     test_run(t);
@@ -119,6 +129,7 @@ static void run_swiglu(struct test *t, uint32_t n, uint32_t n_ff, uint32_t shard
     test_begin(t, 1, 0, 100, "swiglu n=%u ff=%u shards=%u fill=%d", n, n_ff, shards, (int)fill);
     struct norm_input in = norm_of(t, n, fill);
     struct matrix w = test_matrix(t, n, 2 * n_ff, shards);
+    add_bias(t, &w, shards == 1 && (fill & 1 || n_ff == 96));
     if (!op_can_norm(&t->list, &w))
         return;
     op_norm_swiglu(&t->list, test_output_q8(t, 1, n_ff), &w, &in);

@@ -90,6 +90,7 @@ struct token_sink {
 
 struct node;
 struct memo;
+struct step;
 
 struct encoding {
     struct token_sink sink;
@@ -100,7 +101,9 @@ struct encoding {
     struct node *nodes; /* [cap] */
     uint64_t *heap;     /* [2 * cap] rank << 32 | index: lowest rank first, then leftmost */
     size_t n_heap, cap;
-    struct memo *memo; /* tokens of words seen before; NULL: not worth it */
+    struct memo *memo;  /* tokens of words seen before; NULL: not worth it */
+    struct step *steps; /* [n_steps], room of unigram.c */
+    size_t n_steps;
     /* Room for text in another form, kept from piece to piece */
     char *text; /* [n_text] */
     size_t n_text;
@@ -130,6 +133,9 @@ struct merge_rules {
     /* left and right are tokens or NO_UNIT; text[n] is that of both. */
     struct joined (*join)(
         const struct merge_rules *r, uint32_t left, uint32_t right, const char *text, size_t n);
+    /* Adds the tokens of a piece in another way than by joining; NULL: by joining. */
+    hekla_status (*piece)(
+        struct encoding *e, const struct merge_rules *r, const char *text, size_t n);
     /* In long pieces: which characters ever meet in a token; NULL: pieces are short. */
     uint64_t *meetings;
 };
@@ -144,9 +150,20 @@ hekla_status merge_text(
 
 enum { MAX_WORD_PATTERNS = 8 };
 
+enum {
+    PATTERN_THIRDS = 1, /* what matches is cut again, in threes from the right */
+    /* A piece that has none of these need not be searched: */
+    PATTERN_DIGITS = 2, /* of ASCII, as the others */
+    PATTERN_NEWLINES = 4,
+    PATTERN_SIGNS = 8,
+    PATTERN_CONTROLS = 16, /* other than \r and \n */
+    PATTERN_WIDE = 32,     /* anything beyond ASCII */
+    PATTERN_NEEDS = 62,
+};
+
 struct word_pattern {
     const char *pattern; /* NULL: the end of the list */
-    bool thirds;         /* what matches is cut again, in threes from the right */
+    uint32_t flags;
 };
 
 enum {
@@ -187,7 +204,8 @@ struct encoder {
     hekla_status (*encode)(const void *state, const char *text, size_t n, struct encoding *e);
 };
 
-extern const struct encoder encoder_bpe, encoder_gemma4, encoder_spm, encoder_wordpiece;
+extern const struct encoder encoder_bpe, encoder_gemma4, encoder_spm, encoder_wordpiece,
+    encoder_unigram;
 
 struct tokenizer {
     struct vocab vocab;

@@ -40,6 +40,7 @@ void encoding_clear(struct encoding *e)
     free(e->nodes);
     free(e->heap);
     free(e->memo);
+    free(e->steps);
     free(e->text);
 }
 
@@ -179,6 +180,8 @@ static void add_bytes(struct encoding *e, const struct vocab *v, const char *tex
 static hekla_status merge_piece(
     struct encoding *e, const struct merge_rules *r, const char *text, size_t n)
 {
+    if (r->piece)
+        return r->piece(e, r, text, n);
     hekla_status status = reserve_nodes(e, n);
     if (status)
         return status;

@@ -59,86 +59,96 @@
     "\\x{ff3a}\\x{ff41}-\\x{ff5a}\\x{10400}-\\x{1044f}\\x{104b0}-\\x{104d3}\\x{104d8}-\\x{104fb}"  \
     "\\x{10c80}-\\x{10cb2}\\x{10cc0}-\\x{10cf2}\\x{118a0}-\\x{118df}\\x{1e900}-\\x{1e943}"
 
+enum {
+    THIRDS = PATTERN_THIRDS,
+    DIGITS = PATTERN_DIGITS,
+    NEWLINES = PATTERN_NEWLINES,
+    SIGNS = PATTERN_SIGNS,
+    WIDE = PATTERN_WIDE,
+    /* Letters are in pieces of their own by then. */
+    ANY_BUT_LETTERS = DIGITS | NEWLINES | SIGNS | WIDE | PATTERN_CONTROLS,
+};
+
 typedef const struct word_pattern method[];
 
-static const method llama3 = {{LLAMA3_LIKE("\\p{N}{1,3}", "[\\r\\n]"), false}, {0}};
-static const method qwen2 = {{LLAMA3_LIKE("\\p{N}", "[\\r\\n]"), false}, {0}};
+static const method llama3 = {{LLAMA3_LIKE("\\p{N}{1,3}", "[\\r\\n]"), 0}, {0}};
+static const method qwen2 = {{LLAMA3_LIKE("\\p{N}", "[\\r\\n]"), 0}, {0}};
 static const method qwen35 = {{ANY_CASE "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^" SPACES
                                         "\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" LINE_ENDS,
-                                  false},
+                                  0},
     {0}};
-static const method gpt2 = {{GPT2, false}, {0}};
-static const method starcoder = {{"\\p{N}", false}, {GPT2, false}, {0}};
+static const method gpt2 = {{GPT2, 0}, {0}};
+static const method starcoder = {{"\\p{N}", DIGITS | WIDE}, {GPT2, 0}, {0}};
 static const method falcon = {
-    {"[\\p{P}$+<=>^~|`]+", false}, {GPT2, false}, {"[0-9][0-9][0-9]", false}, {0}};
-static const method fallback = {{"[\\p{P}$+<=>^~|]+", false}, {GPT2, false}, {"\\p{N}+", false},
-    {"[0-9][0-9][0-9]", false}, {0}};
-static const method deepseek_llm = {{"[\\r\\n]", false}, {S "?[" TWO_CASES "]+", false},
+    {"[\\p{P}$+<=>^~|`]+", SIGNS | WIDE}, {GPT2, 0}, {"[0-9][0-9][0-9]", DIGITS}, {0}};
+static const method fallback = {{"[\\p{P}$+<=>^~|]+", SIGNS | WIDE}, {GPT2, 0},
+    {"\\p{N}+", DIGITS | WIDE}, {"[0-9][0-9][0-9]", DIGITS}, {0}};
+static const method deepseek_llm = {{"[\\r\\n]", NEWLINES}, {S "?[" TWO_CASES "]+", 0},
     {S "?[!-\\/:-~\\x{ff01}-\\x{ff0f}\\x{ff1a}-\\x{ff5e}\\x{2018}-\\x{201f}\\x{3000}-\\x{3002}]+",
-        false},
-    {"(?<!" S ")" S "++$", false}, {CJK_WIDE, false}, {"\\p{N}+", false}, {0}};
-static const method deepseek_coder = {{"[\\r\\n]", false}, {S "?\\p{L}+", false},
-    {S "?\\p{P}+", false}, {CJK_WIDE, false}, {"\\p{N}", false}, {0}};
-static const method deepseek_v3 = {{"\\p{N}{1,3}", false}, {"[" CJK "]+", false},
-    {DEEPSEEK_LIKE("[\\r\\n]*|" LINE_ENDS), false}, {0}};
-static const method spark = {{"\\p{N}{1,3}", false}, {"[" CJK "]+", false},
-    {DEEPSEEK_LIKE("|[\\r\\n]|" TRAILING_SPACE), false}, {"\\p{N}", false}, {0}};
-static const method tekken = {{GPT4O_LIKE("\\p{N}", ""), false}, {0}};
-static const method gpt4o = {{GPT4O_LIKE("\\p{N}{1,3}", ANY_CASE "?"), false}, {0}};
+        SIGNS | WIDE},
+    {"(?<!" S ")" S "++$", ANY_BUT_LETTERS}, {CJK_WIDE, WIDE}, {"\\p{N}+", DIGITS | WIDE}, {0}};
+static const method deepseek_coder = {{"[\\r\\n]", NEWLINES}, {S "?\\p{L}+", 0},
+    {S "?\\p{P}+", SIGNS | WIDE}, {CJK_WIDE, WIDE}, {"\\p{N}", DIGITS | WIDE}, {0}};
+static const method deepseek_v3 = {{"\\p{N}{1,3}", DIGITS | WIDE}, {"[" CJK "]+", WIDE},
+    {DEEPSEEK_LIKE("[\\r\\n]*|" LINE_ENDS), 0}, {0}};
+static const method spark = {{"\\p{N}{1,3}", DIGITS | WIDE}, {"[" CJK "]+", WIDE},
+    {DEEPSEEK_LIKE("|[\\r\\n]|" TRAILING_SPACE), 0}, {"\\p{N}", DIGITS | WIDE}, {0}};
+static const method tekken = {{GPT4O_LIKE("\\p{N}", ""), 0}, {0}};
+static const method gpt4o = {{GPT4O_LIKE("\\p{N}{1,3}", ANY_CASE "?"), 0}, {0}};
 static const method youtu = {
     {"[\\x{ac00}-\\x{d7a3}\\x{3131}-\\x{318e}]+|[\\x{ff01}\\x{2026}\\x{201c}\\x{201d}\\x{2018}"
      "\\x{2019}\\x{2014}\\x{ff1a}\\x{ff1b}\\x{ff0c}\\x{3001}-\\x{303f}\\x{fe30}-\\x{fe4f}]+|"
      "[\\x{3105}-\\x{312f}]+|[" CJK "]+",
-        false},
-    {GPT4O_LIKE("\\p{N}", ANY_CASE "?"), false}, {0}};
+        0},
+    {GPT4O_LIKE("\\p{N}", ANY_CASE "?"), 0}, {0}};
 /* Groups of digits count from the right, unless a letter follows the number. */
 static const method tiny_aya = {
-    {"(?<!\\p{Nd})\\p{Nd}++(?!\\w)", true}, {GPT4O_LIKE("\\p{N}{1,3}", ANY_CASE "?"), false}, {0}};
+    {"(?<!\\p{Nd})\\p{Nd}++(?![\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200c}\\x{200d}])",
+        THIRDS | DIGITS | WIDE},
+    {GPT4O_LIKE("\\p{N}{1,3}", ANY_CASE "?"), 0}, {0}};
 static const method kimi = {
     {"\\p{sc:Han}+|" CASED(LEAD, NO_HAN(UPPER), NO_HAN(LOWER), ANY_CASE "?") //
         "|\\p{N}{1,3}| ?" SYMBOLS "[\\r\\n]*|" LINE_ENDS,
-        false},
+        0},
     {0}};
 static const method poro = {
-    {" ?[^(" SPACES "|.,!?\\x{2026}\\x{3002}\\x{ff0c}\\x{3001}\\x{964}\\x{6d4}\\x{60c})]+", false},
+    {" ?[^(" SPACES "|.,!?\\x{2026}\\x{3002}\\x{ff0c}\\x{3001}\\x{964}\\x{6d4}\\x{60c})]+", 0},
     {0}};
 static const method viking = {
-    {" ?[^(" SPACES "|.,!?\\x{2026}\\x{3002}\\x{ff0c}\\x{3001}\\x{964}\\x{6d4}\\x{60c})]+", false},
-    {"\\p{N}", false}, {0}};
+    {" ?[^(" SPACES "|.,!?\\x{2026}\\x{3002}\\x{ff0c}\\x{3001}\\x{964}\\x{6d4}\\x{60c})]+", 0},
+    {"\\p{N}", DIGITS | WIDE}, {0}};
 static const method jais2 = {
     {ANY_CASE "|" WORD "|\\p{N}{1,3}| ?" SYMBOLS "[\\r\\n]*|" S "*[\\r\\n]+|" S "{512}(?!" NOT_S
               ")|" S "{256}(?!" NOT_S ")|" S "{128}(?!" NOT_S ")|" S "{64}(?!" NOT_S ")|" S
               "{32}(?!" NOT_S ")|" S "{16}(?!" NOT_S ")|" S "{8}(?!" NOT_S ")|" S "{4}(?!" NOT_S
               ")|" S "{1,2}(?!" NOT_S ")|" S,
-        false},
+        0},
     {0}};
-static const method chameleon = {{"<sentinel:[0-9]+>", false}, {"IMGIMG[A-I]{1,4}Z", false},
-    {"[\\t\\n]|    |  ", false}, {"\\p{N}", false}, {"[\\p{P}!-\\/:-@\\[-`{-~]", false},
-    {GPT2, false}, {0}};
-static const method superbpe = {{"\\p{N}+", true}, {0}};
+static const method chameleon = {{"<sentinel:[0-9]+>", 0}, {"IMGIMG[A-I]{1,4}Z", 0},
+    {"[\\t\\n]|    |  ", 0}, {"\\p{N}", DIGITS | WIDE}, {"[\\p{P}!-\\/:-@\\[-`{-~]", 0}, {GPT2, 0},
+    {0}};
+static const method superbpe = {{"\\p{N}+", THIRDS | DIGITS | WIDE}, {0}};
 static const method bailing = {
-    {ANY_CASE "|" WORD "|\\p{N}| ?" SYMBOLS "[\\r\\n]*|" S "*[\\r\\n]|" TRAILING_SPACE, false},
-    {0}};
+    {ANY_CASE "|" WORD "|\\p{N}| ?" SYMBOLS "[\\r\\n]*|" S "*[\\r\\n]|" TRAILING_SPACE, 0}, {0}};
 static const method seed_coder = {
-    {ANY_CASE "|" WORD "|\\p{N}| ?[^" SPACES "\\p{L}\\p{N}\\r\\n]+|" LINE_ENDS, false}, {0}};
-static const method ufakzeka = {{WORD "|\\p{N}| ?" SYMBOLS "[\\r\\n]*|" LINE_ENDS, false}, {0}};
-static const method afmoe = {{"\\p{N}+", true},
+    {ANY_CASE "|" WORD "|\\p{N}| ?[^" SPACES "\\p{L}\\p{N}\\r\\n]+|" LINE_ENDS, 0}, {0}};
+static const method ufakzeka = {{WORD "|\\p{N}| ?" SYMBOLS "[\\r\\n]*|" LINE_ENDS, 0}, {0}};
+static const method afmoe = {{"\\p{N}+", THIRDS | DIGITS | WIDE},
     {"[\\x{4e00}-\\x{9fff}\\x{3400}-\\x{4dbf}\\x{f900}-\\x{faff}\\x{3040}-\\x{30ff}\\x{ff65}-"
      "\\x{ff9f}\\x{2f00}-\\x{2fdf}\\x{e40}-\\x{eff}\\x{1780}-\\x{17ff}\\x{1000}-\\x{109f}"
      "\\x{aa60}-\\x{aa7f}\\x{a9e0}-\\x{a9ff}\\x{ac00}-\\x{d7af}\\x{1100}-\\x{11ff}]+",
-        false},
-    {DEEPSEEK_LIKE("[\\r\\n]*|" LINE_ENDS), false}, {0}};
-static const method laguna = {
-    {"[^\\n]+|\\n+", false}, {LLAMA3_LIKE("\\p{N}", "[\\r\\n]"), false}, {0}};
+        0},
+    {DEEPSEEK_LIKE("[\\r\\n]*|" LINE_ENDS), 0}, {0}};
+static const method laguna = {{"[^\\n]+|\\n+", 0}, {LLAMA3_LIKE("\\p{N}", "[\\r\\n]"), 0}, {0}};
 /* Possessive, as nothing follows: a word may be the whole text, which must not be remembered. */
 static const method exaone_moe = {
     {ANY_CASE "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*+(?: \\p{L}\\p{M}*+)*+)++|\\p{N}| ?" SYMBOLS
               "[\\r\\n/]?|" S "*[\\r\\n]|" TRAILING_SPACE,
-        false},
+        0},
     {0}};
 static const method minicpm5 = {
-    {"\\p{N}{1,3}", false}, {LLAMA3_LIKE("\\p{N}+", "[\\r\\n]"), false}, {0}};
-static const method lines = {{"[^\\n]+|\\n+", false}, {0}};
+    {"\\p{N}{1,3}", DIGITS | WIDE}, {LLAMA3_LIKE("\\p{N}+", "[\\r\\n]"), 0}, {0}};
+static const method lines = {{"[^\\n]+|\\n+", 0}, {0}};
 
 enum {
     WHOLE = PRE_WHOLE_WORDS,

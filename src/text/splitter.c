@@ -8,7 +8,7 @@
 struct splitter {
     pcre2_match_context *context;
     uint32_t n;
-    bool thirds[MAX_WORD_PATTERNS];
+    uint32_t flags[MAX_WORD_PATTERNS];
     pcre2_code *codes[MAX_WORD_PATTERNS]; /* [n] */
 };
 
@@ -24,7 +24,7 @@ struct splitter *splitter_create(const struct word_pattern *patterns, struct hek
     pcre2_set_depth_limit(s->context, UINT32_MAX);
     pcre2_set_heap_limit(s->context, UINT32_MAX);
     for (; patterns[s->n].pattern; s->n++) {
-        s->thirds[s->n] = patterns[s->n].thirds;
+        s->flags[s->n] = patterns[s->n].flags;
         s->codes[s->n] = pcre2_compile((PCRE2_SPTR)patterns[s->n].pattern, PCRE2_ZERO_TERMINATED,
             PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY, &code, &at, NULL);
         if (!s->codes[s->n])
@@ -103,11 +103,35 @@ static hekla_status find_match(
     return HEKLA_OK;
 }
 
+static uint32_t kind_of(unsigned char c)
+{
+    if (c >= 0x80)
+        return PATTERN_WIDE;
+    if ((c | 32) >= 'a' && (c | 32) <= 'z')
+        return 0;
+    if (c <= ' ')
+        return c == ' ' ? 0 : c == '\n' || c == '\r' ? PATTERN_NEWLINES : PATTERN_CONTROLS;
+    return c >= '0' && c <= '9' ? PATTERN_DIGITS : c == 0x7f ? PATTERN_CONTROLS : PATTERN_SIGNS;
+}
+
+/* Whether it is worth a search: in many words of many methods it is not. */
+static bool may_match(uint32_t flags, const char *text, size_t n)
+{
+    if (!(flags & PATTERN_NEEDS))
+        return true;
+    for (size_t i = 0; i < n; i++)
+        if (kind_of((unsigned char)text[i]) & flags)
+            return true;
+    return false;
+}
+
 /* Recursion is as deep as there are patterns. */
 static hekla_status cut_piece(const struct cut *c, uint32_t level, const char *text, size_t n)
 {
     if (level == c->splitter->n)
         return c->word(c->user, text, n);
+    if (!may_match(c->splitter->flags[level], text, n))
+        return cut_piece(c, level + 1, text, n);
     size_t begin = 0;
     while (begin < n) {
         size_t at = begin, end = n;
@@ -115,8 +139,9 @@ static hekla_status cut_piece(const struct cut *c, uint32_t level, const char *t
         if (!status && at > begin)
             status = cut_piece(c, level + 1, text + begin, at - begin);
         if (!status && at < n)
-            status = c->splitter->thirds[level] ? cut_thirds(c, level + 1, text + at, end - at)
-                                                : cut_piece(c, level + 1, text + at, end - at);
+            status = c->splitter->flags[level] & PATTERN_THIRDS
+                         ? cut_thirds(c, level + 1, text + at, end - at)
+                         : cut_piece(c, level + 1, text + at, end - at);
         if (status)
             return status;
         begin = at < n ? end : n;

@@ -7,7 +7,7 @@
 enum { MAX_TEXT = INT32_MAX }; /* positions in a word are 32 bits */
 
 static const struct encoder *const encoders[] = {
-    &encoder_bpe, &encoder_gemma4, &encoder_spm, &encoder_wordpiece};
+    &encoder_bpe, &encoder_gemma4, &encoder_spm, &encoder_wordpiece, &encoder_unigram};
 enum { N_ENCODERS = sizeof(encoders) / sizeof(encoders[0]) };
 
 static hekla_status find_encoder(struct tokenizer *t, const struct gguf *g, struct hekla_error *err)

@@ -2,7 +2,7 @@
  * made from it must give text back. Seeds: tests/fuzz/corpus/gguf. */
 #include "../unit/gguf_build.h"
 #include "base/utf8.h"
-#include "text/tokenizer.h"
+#include "text/internal.h"
 
 #include <stdio.h>
 
@@ -61,19 +61,36 @@ static void check_tensor(const struct gguf *g, const struct gguf_tensor *t)
     require(n == t->n_elements && n > 0, "a tensor with wrong dimensions");
 }
 
+/* Whether all text comes back from this vocabulary: WordPiece and t5 lose some on purpose, and what
+ * has no token cannot come back. */
+static bool keeps_text(const struct tokenizer *t, const hekla_token *tokens, size_t n)
+{
+    if (t->encoder == &encoder_wordpiece || t->encoder == &encoder_unigram)
+        return false;
+    for (int i = 0; i < 256; i++)
+        if (t->vocab.byte_token[i] == NO_TOKEN)
+            return false;
+    for (size_t i = 0; i < n; i++)
+        if (tokens[i] == t->unknown)
+            return false;
+    return true;
+}
+
 static void use_tokenizer(const struct tokenizer *t)
 {
-    static const char text[] = "Hello  world 123\n\n\t'll <|eot_id|> \xc3\xa9\xf0\x9f\x98\x80 aaaa";
-    hekla_token tokens[sizeof(text)];
-    char back[sizeof(text) + HEKLA_PIECE_MAX];
+    static const char text[] = "Hello  world 123\n\n\t'll <|eot_id|> \xc3\xa9\xf0\x9f\x98\x80 aaaa"
+                               "\xef\xac\x80 ab ba";
+    hekla_token tokens[4 * sizeof(text)];
+    char back[4 * sizeof(text) + HEKLA_PIECE_MAX];
     size_t count, n = 0;
-    require(!tokenizer_encode(t, text, strlen(text), 0, tokens, sizeof(text), &count, NULL),
+    require(!tokenizer_encode(t, text, strlen(text), 0, tokens, 4 * sizeof(text), &count, NULL),
         "text was refused");
-    require(count <= strlen(text), "more tokens than bytes");
+    require(count <= 2 * strlen(text), "more tokens than bytes");
     struct hekla_text_stream stream = {0};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && n < 4 * sizeof(text); i++)
         n += tokenizer_stream(t, &stream, tokens[i], false, back + n, HEKLA_PIECE_MAX);
-    require(n == strlen(text) && !memcmp(back, text, n), "another text came back");
+    require(!keeps_text(t, tokens, count) || (n == strlen(text) && !memcmp(back, text, n)),
+        "another text came back");
     uint32_t n_vocab = tokenizer_vocab_size(t);
     for (uint32_t i = 0; i < n_vocab; i++)
         require(tokenizer_bytes(t, (hekla_token)i, true, back, sizeof(back)) < HEKLA_PIECE_MAX,

@@ -1,6 +1,6 @@
 /* Writes the seeds of the fuzz targets: make_corpus FOLDER, which has gguf/ and tokenizer/ in it.
  * Run by hand when the seeds should change; the results are kept in tests/fuzz/corpus. */
-#include "../unit/vocab_build.h"
+#include "../unit/vocab_examples.h"
 
 #include <stdio.h>
 
@@ -54,6 +54,32 @@ static void save_gguf(const char *folder)
     save_build(folder, "gguf/specials", &b);
 }
 
+static void save_vocabularies(const char *folder)
+{
+    static uint8_t map[4 + 4 * 1024 + 3];
+    struct pieces_spec t5 = example_t5;
+    t5.map = example_map(map);
+    t5.n_map = sizeof(map);
+    struct build b = build_pieces(&example_spm);
+    save_build(folder, "gguf/spm", &b);
+    b = build_pieces(&example_gemma4);
+    save_build(folder, "gguf/gemma4", &b);
+    b = build_pieces(&example_bert);
+    save_build(folder, "gguf/bert", &b);
+    b = build_pieces(&t5);
+    save_build(folder, "gguf/t5", &b);
+}
+
+/* The first byte chooses a vocabulary. */
+static void save_text(const char *folder, const char *name, int kind, const char *text)
+{
+    char bytes[400];
+    bytes[0] = (char)kind;
+    size_t n = strlen(text);
+    memcpy(bytes + 1, text, n);
+    save(folder, name, bytes, n + 1);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const texts[][2] = {
@@ -64,6 +90,8 @@ int main(int argc, char **argv)
         {"tokenizer/unicode",
             "\xc3\xa4\xd0\xb6\xe4\xbd\xa0\xf0\x9f\x98\x80 12345 \xd9\xa3\xd9\xa4"},
         {"tokenizer/invalid", "abc\xf0\x9f\x98 \xff\xc0\x80"},
+        {"tokenizer/pieces",
+            "ab a  ba\xe2\x96\x81 b<tag> abb aaa cd\n\n\n[MASK]</s>\xef\xac\x80<x>"},
         {"tokenizer/signs", "it'll 'RE ''''``~~ --====!!?? _x_ 'S"},
     };
     if (argc != 2) {
@@ -71,7 +99,8 @@ int main(int argc, char **argv)
         return 2;
     }
     save_gguf(argv[1]);
+    save_vocabularies(argv[1]);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        save(argv[1], texts[i][0], texts[i][1], strlen(texts[i][1]));
+        save_text(argv[1], texts[i][0], (int)i, texts[i][1]);
     return 0;
 }

@@ -246,11 +246,8 @@ static void wrong_keys(void **state)
     expect_refused(HEKLA_UNSUPPORTED, "architecture \"fooba\" is not supported, only llama");
     RUN(EXIT_FILE, "architecture \"fooba\" is not supported", "run", "-m", model_path, "-p", "x");
     reset_model(state);
-    memcpy(find_key("tokenizer.ggml.model") + 8, "bert", 4);
-    expect_refused(HEKLA_UNSUPPORTED, "tokenizer \"bert\"");
-    reset_model(state);
-    memcpy(find_key("tokenizer.ggml.pre") + 8, "nonesuch!", 9);
-    expect_refused(HEKLA_UNSUPPORTED, "pre-tokenizer \"nonesuch!\"");
+    memcpy(find_key("tokenizer.ggml.model") + 8, "rwkv", 4);
+    expect_refused(HEKLA_UNSUPPORTED, "tokenizer \"rwkv\"");
     reset_model(state);
     store_f32(find_key("llama.attention.layer_norm_rms_epsilon"), NAN);
     expect_refused(HEKLA_FORMAT, "llama.attention.layer_norm_rms_epsilon");
@@ -260,6 +257,39 @@ static void wrong_keys(void **state)
     reset_model(state);
     store_f32(find_key("llama.rope.freq_base"), 0);
     expect_refused(HEKLA_FORMAT, "llama.rope.freq_base is 0, expected a positive number");
+}
+
+static void keep_line(void *user, enum hekla_notice kind, const char *line)
+{
+    assert_int_equal(kind, HEKLA_NOTICE_WARNING);
+    snprintf(user, 400, "%s", line);
+}
+
+/* An unknown pre-tokenizer is said, an unknown architecture no hindrance to a vocabulary. */
+static void what_vocabularies_do_not_need(void **state)
+{
+    (void)state;
+    char line[400] = "";
+    hekla_model *model = NULL;
+    struct hekla_error err;
+    const struct hekla_model_options options = {
+        .path = model_path, .vocab_only = true, .notice = keep_line, .notice_user = line};
+    memcpy(find_key("tokenizer.ggml.pre") + 8, "nonesuch!", 9);
+    memcpy(find_key("general.architecture") + 8, "fooba", 5);
+    write_model(n_bytes);
+    if (hekla_model_open(&model, &options, &err))
+        fail_msg("%s", err.text);
+    assert_non_null(strstr(line, "pre-tokenizer \"nonesuch!\""));
+    struct hekla_model_info info;
+    hekla_model_get_info(model, &info);
+    assert_string_equal(info.architecture, "fooba");
+    assert_int_equal(info.n_vocab, 1024);
+    hekla_model_close(model);
+    struct result result =
+        run_program((const char *const[]){"tokenize", "-m", model_path, "-p", "x", NULL}, true);
+    assert_int_equal(result.code, 0);
+    assert_non_null(strstr(result.errors, "pre-tokenizer \"nonesuch!\""));
+    free(result.errors);
 }
 
 static void wrong_numbers(void **state)
@@ -487,6 +517,7 @@ int main(void)
         cmocka_unit_test_setup(not_models, reset_model),
         cmocka_unit_test_setup(wrong_tensors, reset_model),
         cmocka_unit_test_setup(wrong_keys, reset_model),
+        cmocka_unit_test_setup(what_vocabularies_do_not_need, reset_model),
         cmocka_unit_test_setup(wrong_numbers, reset_model),
         cmocka_unit_test_setup(files_that_change_while_loading, reset_model),
         cmocka_unit_test(loading_can_be_cancelled),

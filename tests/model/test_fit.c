@@ -68,9 +68,9 @@ static void a_session_takes_that(void **state)
         hekla_session *session = open_session(model, &options);
         hekla_session_get_stats(session, &stats);
         hekla_session_close(session);
-        assert_int_equal(hekla_fit(&(struct hekla_fit_options){.device = "ref",
-                                       .n_ctx = 300,
-                                       .kv_type = options.kv_type},
+        assert_int_equal(hekla_fit(
+                             &(struct hekla_fit_options){
+                                 .device = "ref", .n_ctx = 300, .kv_type = options.kv_type},
                              &fit, &err),
             HEKLA_OK);
         assert_true(fit.fits && fit.weights == info.device_bytes);

@@ -1,0 +1,185 @@
+/* The program of ops that all architectures share. */
+#include "arch/internal.h"
+
+struct matvec_input arch_input_for(const struct build *b, struct rows x, struct rows_q8 q8,
+    const struct matrix *const *matrices, uint32_t n_matrices, uint32_t n_cols)
+{
+    bool any_int = false;
+    for (uint32_t i = 0; i < n_matrices; i++)
+        any_int |=
+            matrices[i]->n_shards && quant_types[matrices[i]->quant].class == QUANT_CLASS_INT;
+    if (any_int)
+        op_quantize(b->list, q8, x, n_cols);
+    return (struct matvec_input){x, q8};
+}
+
+void arch_norm(
+    const struct build *b, struct rows y, struct gpu_view g, struct gpu_view bias, bool last)
+{
+    if (!b->p->layer_norm) {
+        op_rmsnorm(b->list, y, b->s->x, g, b->p->norm_eps, last);
+        return;
+    }
+    op_norm_rows(b->list, y, b->s->x,
+        &(struct norm_rows){.g = g,
+            .bias = bias,
+            .n = b->p->n_embd,
+            .rows = 1,
+            .eps = b->p->norm_eps,
+            .centred = true,
+            .last = last});
+}
+
+void arch_add(const struct build *b, const struct matrix *w, const struct matvec_input *in,
+    struct gpu_view post_norm)
+{
+    const struct arch_scratch *s = b->s;
+    bool plain = !post_norm.buffer;
+    op_matvec(b->list, plain ? s->x : s->norm, 0, w, in, w->bias, plain, 0);
+    if (!plain)
+        op_norm_rows(b->list, s->x, s->norm,
+            &(struct norm_rows){
+                .g = post_norm, .n = b->p->n_embd, .rows = 1, .eps = b->p->norm_eps, .add = true});
+}
+
+/* What differs from layer to layer in how positions are marked and seen. */
+struct attention {
+    const struct kv_cache *kv;
+    struct gpu_view rope;
+    struct head_shape shape;
+    struct attn_options options;
+};
+
+static struct attention attention_of(const struct build *b, uint32_t layer)
+{
+    const struct model_weights *w = &b->m->weights;
+    uint32_t flags = b->p->layers[layer];
+    struct attention a = {.kv = &b->s->kv[layer],
+        .rope = b->s->short_context ? w->rope_short : w->rope,
+        .shape = b->p->head,
+        .options = b->p->attention};
+    if (flags & LAYER_NO_ROPE)
+        a.shape.n_rot = 0;
+    if (flags & LAYER_LOCAL && w->rope_local.buffer)
+        a.rope = w->rope_local;
+    if (!(flags & LAYER_LOCAL))
+        a.options.window = 0;
+    a.options.sinks = w->layers[layer].sinks;
+    return a;
+}
+
+/* Whether one dispatch can norm, multiply, rotate and store: for the one token of a decode step. */
+static bool can_fuse(
+    const struct build *b, const struct matrix *const *all, uint32_t n, const struct kv_cache *kv)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (all[i]->n_shards && !op_can_qkv(b->list, all[i], kv))
+            return false;
+    return !b->p->layer_norm && !b->p->parallel;
+}
+
+/* s->x -> Q in s->qkv, K and V in the cache. */
+static void build_qkv(const struct build *b, const struct model_layer *l, const struct attention *a)
+{
+    const struct model_params *p = b->p;
+    const struct arch_scratch *s = b->s;
+    const struct matrix *all[] = {&l->qkv, &l->q, &l->k, &l->v};
+    const uint32_t row[] = {0, 0, s->k_first, s->v_first};
+    bool heads = l->head_norm.buffer;
+    const struct norm_input norm = {s->x, l->attn_norm, p->norm_eps};
+    bool fused = can_fuse(b, all, 4, a->kv);
+    struct matvec_input in = {0};
+    if (!fused) {
+        arch_norm(b, s->norm, l->attn_norm, l->attn_norm_bias, false);
+        in = arch_input_for(b, s->norm, s->embd_q8, all, 4, 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (!all[i]->n_shards)
+            continue;
+        if (!fused)
+            op_matvec(b->list, s->qkv, row[i], all[i], &in, all[i]->bias, false, 0);
+        else if (heads)
+            op_norm_matvec(b->list, s->qkv, row[i], all[i], &norm);
+        else
+            op_norm_qkv(b->list, s->qkv, a->kv, all[i], row[i], &norm, a->rope, a->shape);
+    }
+    if (heads) /* of Q, and of K behind it */
+        op_norm_rows(b->list, s->qkv, s->qkv,
+            &(struct norm_rows){.g = l->head_norm,
+                .n = p->head.head_dim,
+                .rows = p->head.n_head + p->head.n_head_kv,
+                .eps = p->norm_eps,
+                .centred = p->layer_norm});
+    if (!fused || heads)
+        op_rope_kv(b->list, s->qkv, s->k_first, s->v_first, a->kv, a->rope, a->shape);
+}
+
+/* Attention, as the output projection wants it. */
+static struct matvec_input build_attention(
+    const struct build *b, const struct model_layer *l, const struct attention *a)
+{
+    const struct arch_scratch *s = b->s;
+    bool out_int = quant_types[l->attn_out.quant].class == QUANT_CLASS_INT;
+    if (out_int && op_can_attention_q8(b->list, a->shape)) {
+        op_attention_q8(b->list, s->attn_q8, s->qkv, a->kv, s->partials, a->shape, &a->options);
+        return (struct matvec_input){s->attn, s->attn_q8};
+    }
+    op_attention_with(b->list, s->attn, s->qkv, a->kv, s->partials, a->shape, &a->options);
+    return arch_input_for(b, s->attn, s->attn_q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+}
+
+static void build_layer(const struct build *b, uint32_t layer)
+{
+    const struct model_layer *l = &b->m->weights.layers[layer];
+    struct attention a = attention_of(b, layer);
+    build_qkv(b, l, &a);
+    struct matvec_input in = build_attention(b, l, &a);
+    arch_add(b, &l->attn_out, &in, l->attn_post_norm);
+    arch_build_ffn(b, l);
+}
+
+static void build_logits(const struct build *b, bool last)
+{
+    const struct model_weights *w = &b->m->weights;
+    const struct arch_scratch *s = b->s;
+    uint32_t n_cols = last ? 1 : 0;
+    if (op_can_norm(b->list, &w->output) && !b->p->layer_norm) {
+        struct norm_input norm = {s->x, w->output_norm, b->p->norm_eps};
+        op_norm_matvec(b->list, s->logits, 0, &w->output, &norm);
+        n_cols = 1;
+    } else {
+        arch_norm(b, s->norm, w->output_norm, w->output_norm_bias, last);
+        struct matvec_input in = arch_input_for(
+            b, s->norm, s->embd_q8, (const struct matrix *[]){&w->output}, 1, n_cols);
+        op_matvec(b->list, s->logits, 0, &w->output, &in, w->output.bias, false, n_cols);
+    }
+    if (b->p->output_softcap > 0)
+        op_softcap(b->list, s->logits, b->p->output_softcap, n_cols);
+}
+
+void arch_build(const struct model *m, const struct arch_scratch *s, enum arch_logits logits,
+    struct op_list *list)
+{
+    const struct build b = {m, &m->params, s, list};
+    float scale = m->params.embed_scale;
+    op_embed(list, s->x, &m->weights.token_embd, scale != 0 ? scale : 1.0f);
+    for (uint32_t i = 0; i < m->params.n_layer; i++) {
+        list->layer = i + 1;
+        build_layer(&b, i);
+    }
+    list->layer = 0;
+    if (logits != ARCH_LOGITS_NONE)
+        build_logits(&b, logits == ARCH_LOGITS_LAST);
+}
+
+hekla_status arch_check(const struct model *m, const char *file, struct hekla_error *err)
+{
+    const struct model_params *p = &m->params;
+    for (uint32_t i = 0; i < p->n_layer; i++) {
+        const struct model_layer *l = &m->weights.layers[i];
+        if (p->blocks & BLOCK_MAYBE_FFN_NORM && p->parallel == (l->ffn_norm.buffer != NULL))
+            return hekla_fail(err, HEKLA_FORMAT, "%s: blk.%u.ffn_norm.weight %s, unlike in blk.0",
+                file, i, p->parallel ? "is there" : "is missing");
+    }
+    return HEKLA_OK;
+}

@@ -1,0 +1,97 @@
+/* The feed-forward part of a layer: dense, of experts, or both. */
+#include "arch/internal.h"
+
+/* s->x -> s->norm; nothing if it has the attention's input, which is still there. */
+static void build_norm(const struct build *b, const struct model_layer *l)
+{
+    if (!b->p->parallel)
+        arch_norm(b, b->s->norm, l->ffn_norm, l->ffn_norm_bias, false);
+}
+
+static bool is_int(const struct matrix *w)
+{
+    return quant_types[w->quant].class == QUANT_CLASS_INT;
+}
+
+/* y = act(gate) * up as the down projection wants it; x: both, in `rows` rows a token. */
+static struct matvec_input build_glu(const struct build *b, struct rows y, struct rows_q8 q8,
+    struct rows x, const struct matrix *down, const struct glu *p)
+{
+    op_glu(b->list, y, is_int(down) ? &q8 : NULL, x, p);
+    return (struct matvec_input){y, q8};
+}
+
+/* The gated unit of dense weights; normed: s->norm and its 8-bit form are there. */
+static struct matvec_input build_gate_up(
+    const struct build *b, const struct model_layer *l, bool normed)
+{
+    const struct model_params *p = b->p;
+    const struct arch_scratch *s = b->s;
+    const struct matrix *all[] = {&l->gate_up, &l->gate, &l->up};
+    const uint32_t first[] = {0, 0, l->gate.n_shards ? s->up_first : 0};
+    struct rows ff = s->ff;
+    struct rows_q8 ff_q8 = s->ff_q8;
+    ff.n = l->down.layout.n;
+    quant_spread(&ff_q8.layout, (ff.n + 31) / 32);
+    bool rms = !p->layer_norm && !p->parallel && p->act == GLU_SILU;
+    if (!normed && rms && op_can_norm(b->list, &l->gate_up) && is_int(&l->down)) {
+        struct norm_input norm = {s->x, l->ffn_norm, p->norm_eps};
+        op_norm_swiglu(b->list, ff_q8, &l->gate_up, &norm);
+        return (struct matvec_input){ff, ff_q8};
+    }
+    struct matvec_input in = {s->norm, s->embd_q8};
+    if (!normed) {
+        build_norm(b, l);
+        in = arch_input_for(b, s->norm, s->embd_q8, all, 3, 0);
+    }
+    if (p->act == GLU_SILU && op_can_swiglu(b->list, &l->gate_up)) {
+        op_swiglu(b->list, ff, &l->gate_up, &in);
+        return arch_input_for(b, ff, ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
+    }
+    for (int i = 0; i < 3; i++)
+        op_matvec(b->list, s->gate_up, first[i], all[i], &in, all[i]->bias, false, 0);
+    uint32_t up_first = l->gate_up.n_shards ? 0 : l->gate.n_shards ? s->up_first : GLU_NO_GATE;
+    if (p->act != GLU_SILU || up_first == GLU_NO_GATE)
+        return build_glu(b, ff, ff_q8, s->gate_up, &l->down,
+            &(struct glu){.n = ff.n, .rows = 1, .up_first = up_first, .act = p->act});
+    op_silu_mul(b->list, ff, s->gate_up, up_first);
+    return arch_input_for(b, ff, ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
+}
+
+/* Each token's experts: chosen, multiplied, mixed into s->x. Leaves s->norm and its 8-bit form. */
+static void build_experts(const struct build *b, const struct model_layer *l)
+{
+    const struct model_experts *x = &b->p->experts;
+    const struct arch_scratch *s = b->s;
+    const struct matrix *all[] = {
+        &l->router, &l->experts_both, &l->experts_gate, &l->experts_up, &l->gate_up, &l->gate};
+    const uint32_t first[] = {0, 0, s->pair_up_first};
+    build_norm(b, l);
+    struct matvec_input in = arch_input_for(b, s->norm, s->embd_q8, all, 6, 0);
+    op_matvec(b->list, s->scores, 0, &l->router, &in, l->router.bias, false, 0);
+    op_route(b->list, &s->pairs, s->scores, &x->routing, (struct gpu_view){0});
+    for (int i = 0; i < 3; i++) {
+        struct rows y = s->pair_gate_up;
+        y.view.offset += first[i] * UINT64_C(4);
+        y.view.size -= first[i] * UINT64_C(4);
+        op_matvec_id(b->list, y, all[i + 1], x->n, &in, false, &s->pairs);
+    }
+    in = build_glu(b, s->pair_ff, s->pair_ff_q8, s->pair_gate_up, &l->experts_down,
+        &(struct glu){.n = x->n_ff,
+            .rows = x->n_used,
+            .up_first = l->experts_both.n_shards ? 0 : s->pair_up_first,
+            .act = b->p->act});
+    op_matvec_id(b->list, s->pair_out, &l->experts_down, x->n, &in, true, &s->pairs);
+    op_mix(b->list, s->x, s->pair_out, &s->pairs);
+}
+
+void arch_build_ffn(const struct build *b, const struct model_layer *l)
+{
+    bool experts = l->router.n_shards;
+    if (experts)
+        build_experts(b, l);
+    if (l->down.n_shards) {
+        struct matvec_input in = build_gate_up(b, l, experts);
+        arch_add(b, &l->down, &in, l->ffn_post_norm);
+    }
+}

@@ -1,0 +1,30 @@
+/* Shared by the files of the program that all architectures have. */
+#ifndef ARCH_INTERNAL_H
+#define ARCH_INTERNAL_H
+
+#include "arch/arch.h"
+
+/* A step that is being appended. */
+struct build {
+    const struct model *m;
+    const struct model_params *p;
+    const struct arch_scratch *s;
+    struct op_list *list;
+};
+
+/* Makes the 8-bit form of x where a matrix needs it. */
+struct matvec_input arch_input_for(const struct build *b, struct rows x, struct rows_q8 q8,
+    const struct matrix *const *matrices, uint32_t n_matrices, uint32_t n_cols);
+/* y = the model's kind of norm of x. */
+void arch_norm(
+    const struct build *b, struct rows y, struct gpu_view g, struct gpu_view bias, bool last);
+/* s->x += w in, by way of a norm if there is one. */
+void arch_add(const struct build *b, const struct matrix *w, const struct matvec_input *in,
+    struct gpu_view post_norm);
+/* ffn.c: the feed-forward part of a layer; s->norm: its input, if the model has no norm for it. */
+void arch_build_ffn(const struct build *b, const struct model_layer *l);
+
+/* granite.c: what its models with experts have, too. */
+void arch_read_granite(struct arch_reader *r, struct model_params *p);
+
+#endif

@@ -1,0 +1,84 @@
+/* The tensors of all architectures: a rule applies to models that have one of its blocks. A bias
+ * comes after its matrix. */
+#include "arch/arch.h"
+
+#include <stddef.h>
+
+#define TOP(field) offsetof(struct model_weights, field)
+#define LAYER(field) offsetof(struct model_layer, field)
+#define MATRIX WEIGHT_MATRIX
+#define TURNS WEIGHT_TURNS
+#define VECTOR WEIGHT_VECTOR
+#define BIAS WEIGHT_BIAS
+#define OPT RULE_OPTIONAL
+#define EACH RULE_LAYER
+#define ROT RULE_ROTATED
+#define XP RULE_EXPERTS
+
+/* clang-format off */
+static const struct weight_rule rules[] = {
+    {"token_embd.weight", MATRIX, DIM_EMBD, DIM_VOCAB, 0, BLOCK_MODEL, TOP(token_embd), 0, 0},
+    {"output.weight", MATRIX, DIM_EMBD, DIM_VOCAB, OPT, BLOCK_MODEL, TOP(output), 0, 0},
+    {"output_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, 0, BLOCK_MODEL, TOP(output_norm), 0, 0},
+    {"output_norm.bias", VECTOR, DIM_EMBD, DIM_ONE, 0, BLOCK_LAYER_NORM, TOP(output_norm_bias), 0, 0},
+    {"rope_freqs.weight", VECTOR, DIM_ROT_HALF, DIM_ONE, OPT, BLOCK_MODEL, TOP(rope_freqs), 0, 0},
+    {"rope_factors_long.weight", VECTOR, DIM_ROT_HALF, DIM_ONE, 0, BLOCK_LONG_ROPE, TOP(rope_freqs), 0, 0},
+    {"rope_factors_short.weight", VECTOR, DIM_ROT_HALF, DIM_ONE, 0, BLOCK_LONG_ROPE, TOP(rope_freqs_short), 0, 0},
+
+    {"blk.%u.attn_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_MODEL, LAYER(attn_norm), 0, 0},
+    {"blk.%u.attn_norm.bias", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_LAYER_NORM, LAYER(attn_norm_bias), 0, 0},
+    {"blk.%u.attn_q.weight", MATRIX, DIM_EMBD, DIM_Q, EACH | ROT, BLOCK_ATTN, LAYER(q), LAYER(qkv), 0},
+    {"blk.%u.attn_k.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | ROT, BLOCK_ATTN, LAYER(k), LAYER(qkv), 0},
+    {"blk.%u.attn_v.weight", MATRIX, DIM_EMBD, DIM_KV, EACH, BLOCK_ATTN, LAYER(v), LAYER(qkv), 0},
+    {"blk.%u.attn_q.bias", BIAS, DIM_ONE, DIM_Q, EACH | ROT | OPT, BLOCK_ATTN, LAYER(q), 0, 0},
+    {"blk.%u.attn_k.bias", BIAS, DIM_ONE, DIM_KV, EACH | ROT | OPT, BLOCK_ATTN, LAYER(k), 0, 0},
+    {"blk.%u.attn_v.bias", BIAS, DIM_ONE, DIM_KV, EACH | OPT, BLOCK_ATTN, LAYER(v), 0, 0},
+    {"blk.%u.attn_qkv.weight", MATRIX, DIM_EMBD, DIM_Q, EACH | ROT, BLOCK_ATTN_FUSED, LAYER(q), LAYER(qkv), SLICE_Q},
+    {"blk.%u.attn_qkv.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | ROT, BLOCK_ATTN_FUSED, LAYER(k), LAYER(qkv), SLICE_K},
+    {"blk.%u.attn_qkv.weight", MATRIX, DIM_EMBD, DIM_KV, EACH, BLOCK_ATTN_FUSED, LAYER(v), LAYER(qkv), SLICE_V},
+    {"blk.%u.attn_qkv.bias", BIAS, DIM_ONE, DIM_Q, EACH | ROT | OPT, BLOCK_ATTN_FUSED, LAYER(q), 0, SLICE_Q},
+    {"blk.%u.attn_qkv.bias", BIAS, DIM_ONE, DIM_KV, EACH | ROT | OPT, BLOCK_ATTN_FUSED, LAYER(k), 0, SLICE_K},
+    {"blk.%u.attn_qkv.bias", BIAS, DIM_ONE, DIM_KV, EACH | OPT, BLOCK_ATTN_FUSED, LAYER(v), 0, SLICE_V},
+    {"blk.%u.attn_q_norm.weight", WEIGHT_HEADS, DIM_HEAD, DIM_HEADS, EACH, BLOCK_HEAD_NORM, LAYER(head_norm), 0, 0},
+    {"blk.%u.attn_k_norm.weight", WEIGHT_HEADS, DIM_HEAD, DIM_HEADS_KV, EACH, BLOCK_HEAD_NORM, LAYER(head_norm), 0, 0},
+    {"blk.%u.attn_q_norm.weight", WEIGHT_HEADS, DIM_HEAD, DIM_HEADS, EACH | OPT, BLOCK_MAYBE_HEAD_NORM, LAYER(head_norm), 0, 0},
+    {"blk.%u.attn_k_norm.weight", WEIGHT_HEADS, DIM_HEAD, DIM_HEADS_KV, EACH | OPT, BLOCK_MAYBE_HEAD_NORM, LAYER(head_norm), 0, 0},
+    {"blk.%u.attn_sinks.weight", VECTOR, DIM_HEADS, DIM_ONE, EACH, BLOCK_SINKS, LAYER(sinks), 0, 0},
+    {"blk.%u.attn_output.weight", MATRIX, DIM_Q, DIM_EMBD, EACH, BLOCK_MODEL, LAYER(attn_out), 0, 0},
+    {"blk.%u.attn_output.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | OPT, BLOCK_MODEL, LAYER(attn_out), 0, 0},
+    {"blk.%u.post_attention_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_POST_NORM, LAYER(attn_post_norm), 0, 0},
+    {"blk.%u.post_attention_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_ATTN_NORM_IS_FFN, LAYER(ffn_norm), 0, 0},
+
+    {"blk.%u.ffn_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_FFN_NORM, LAYER(ffn_norm), 0, 0},
+    {"blk.%u.ffn_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH | OPT, BLOCK_MAYBE_FFN_NORM, LAYER(ffn_norm), 0, 0},
+    {"blk.%u.ffn_norm.bias", VECTOR, DIM_EMBD, DIM_ONE, EACH | OPT, BLOCK_LAYER_NORM, LAYER(ffn_norm_bias), 0, 0},
+    {"blk.%u.ffn_gate.weight", TURNS, DIM_EMBD, DIM_FF, EACH, BLOCK_FFN, LAYER(gate), LAYER(gate_up), 0},
+    {"blk.%u.ffn_up.weight", TURNS, DIM_EMBD, DIM_FF, EACH, BLOCK_FFN, LAYER(up), LAYER(gate_up), 0},
+    {"blk.%u.ffn_up.weight", TURNS, DIM_EMBD, DIM_FF, EACH, BLOCK_FFN_FUSED, LAYER(gate), LAYER(gate_up), SLICE_GATE},
+    {"blk.%u.ffn_up.weight", TURNS, DIM_EMBD, DIM_FF, EACH, BLOCK_FFN_FUSED, LAYER(up), LAYER(gate_up), SLICE_UP},
+    {"blk.%u.ffn_up.weight", MATRIX, DIM_EMBD, DIM_FF, EACH, BLOCK_FFN_PLAIN, LAYER(up), 0, 0},
+    {"blk.%u.ffn_down.weight", MATRIX, DIM_FF, DIM_EMBD, EACH, BLOCK_FFN | BLOCK_FFN_FUSED | BLOCK_FFN_PLAIN, LAYER(down), 0, 0},
+    {"blk.%u.ffn_gate.bias", BIAS, DIM_ONE, DIM_FF, EACH | OPT, BLOCK_FFN, LAYER(gate), 0, 0},
+    {"blk.%u.ffn_up.bias", BIAS, DIM_ONE, DIM_FF, EACH | OPT, BLOCK_FFN | BLOCK_FFN_PLAIN, LAYER(up), 0, 0},
+    {"blk.%u.ffn_down.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | OPT, BLOCK_FFN | BLOCK_FFN_FUSED | BLOCK_FFN_PLAIN, LAYER(down), 0, 0},
+    {"blk.%u.post_ffw_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_POST_NORM, LAYER(ffn_post_norm), 0, 0},
+
+    {"blk.%u.ffn_gate_inp.weight", MATRIX, DIM_EMBD, DIM_EXPERTS, EACH, BLOCK_EXPERTS, LAYER(router), 0, 0},
+    {"blk.%u.ffn_gate_inp.bias", BIAS, DIM_ONE, DIM_EXPERTS, EACH | OPT, BLOCK_EXPERTS, LAYER(router), 0, 0},
+    {"blk.%u.ffn_gate_exps.weight", TURNS, DIM_EMBD, DIM_FF_EXPERT, EACH | XP, BLOCK_EXPERTS, LAYER(experts_gate), LAYER(experts_both), 0},
+    {"blk.%u.ffn_up_exps.weight", TURNS, DIM_EMBD, DIM_FF_EXPERT, EACH | XP, BLOCK_EXPERTS, LAYER(experts_up), LAYER(experts_both), 0},
+    {"blk.%u.ffn_down_exps.weight", MATRIX, DIM_FF_EXPERT, DIM_EMBD, EACH | XP, BLOCK_EXPERTS, LAYER(experts_down), 0, 0},
+    {"blk.%u.ffn_gate_exps.bias", BIAS, DIM_ONE, DIM_FF_EXPERT, EACH | XP | OPT, BLOCK_EXPERTS, LAYER(experts_gate), 0, 0},
+    {"blk.%u.ffn_up_exps.bias", BIAS, DIM_ONE, DIM_FF_EXPERT, EACH | XP | OPT, BLOCK_EXPERTS, LAYER(experts_up), 0, 0},
+    {"blk.%u.ffn_down_exps.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | XP | OPT, BLOCK_EXPERTS, LAYER(experts_down), 0, 0},
+    {"blk.%u.ffn_gate_shexp.weight", TURNS, DIM_EMBD, DIM_FF_SHARED, EACH, BLOCK_SHARED, LAYER(gate), LAYER(gate_up), 0},
+    {"blk.%u.ffn_up_shexp.weight", TURNS, DIM_EMBD, DIM_FF_SHARED, EACH, BLOCK_SHARED, LAYER(up), LAYER(gate_up), 0},
+    {"blk.%u.ffn_down_shexp.weight", MATRIX, DIM_FF_SHARED, DIM_EMBD, EACH, BLOCK_SHARED, LAYER(down), 0, 0},
+};
+/* clang-format on */
+
+const struct weight_rule *arch_rules(size_t *n)
+{
+    *n = sizeof(rules) / sizeof(rules[0]);
+    return rules;
+}

@@ -1,0 +1,66 @@
+#include "ref/ref.h"
+
+#include "base/exact.h"
+
+static void rate(
+    const struct route_args *a, const float *x, const float *bias, float *probs, float *scores)
+{
+    float top = exact_sanitize(x[0]);
+    for (uint32_t e = 1; e < a->n_expert; e++) {
+        float v = exact_sanitize(x[e]);
+        top = v > top ? v : top;
+    }
+    for (uint32_t e = 0; e < a->n_expert; e++) {
+        float v = exact_sanitize(x[e]);
+        if (a->flags & ROUTE_SIGMOID)
+            probs[e] = v < -40.0f ? 0.0f : exact_recip(1.0f + exact_exp(0.0f - v));
+        else
+            probs[e] = exact_exp(v - top);
+        scores[e] = a->flags & ROUTE_SIGMOID ? probs[e] : v;
+        if (a->flags & ROUTE_BIAS)
+            scores[e] = scores[e] + bias[e];
+    }
+}
+
+static void choose(const struct route_args *a, const float *scores, uint32_t *ids)
+{
+    bool taken[MAX_EXPERTS] = {false};
+    for (uint32_t k = 0; k < a->n_used; k++) {
+        uint32_t best = MAX_EXPERTS;
+        for (uint32_t e = 0; e < a->n_expert; e++)
+            if (!taken[e] && (best == MAX_EXPERTS || scores[e] > scores[best]))
+                best = e;
+        taken[best] = true;
+        ids[k] = best;
+    }
+}
+
+static float total(const struct route_args *a, const float *probs, const uint32_t *ids)
+{
+    float sum = 0.0f;
+    if (a->flags & ROUTE_RENORMED)
+        for (uint32_t k = 0; k < a->n_used; k++)
+            sum = sum + probs[ids[k]];
+    else if (a->flags & ROUTE_SIGMOID)
+        sum = 1.0f;
+    else
+        for (uint32_t e = 0; e < a->n_expert; e++)
+            sum = sum + probs[e];
+    return sum > 6.103515625e-05f ? sum : 6.103515625e-05f;
+}
+
+void ref_route(const struct op *op, void *const *b)
+{
+    const struct route_args *a = (const void *)op->args;
+    const struct step_args *step = b[4];
+    for (uint32_t t = 0; t < step->n_tokens; t++) {
+        float probs[MAX_EXPERTS], scores[MAX_EXPERTS];
+        uint32_t *ids = (uint32_t *)b[1] + (size_t)t * a->n_used;
+        float *weights = (float *)b[2] + (size_t)t * a->n_used;
+        rate(a, (const float *)b[0] + (size_t)t * a->x_stride, b[3], probs, scores);
+        choose(a, scores, ids);
+        float inv = exact_recip(total(a, probs, ids)) * a->scale;
+        for (uint32_t k = 0; k < a->n_used; k++)
+            weights[k] = exact_sanitize(probs[ids[k]] * inv);
+    }
+}

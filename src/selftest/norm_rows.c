@@ -1,0 +1,53 @@
+/* norm_rows: layer norms and RMS norms, of one row a token or of many, in place or added. */
+#include "selftest/case.h"
+
+struct shape {
+    uint32_t n, rows, tokens;
+    bool centred, bias, add, last, in_place;
+};
+
+static void run(struct test *t, const struct shape *s, enum fill fill)
+{
+    test_begin(t, s->tokens, 3, 100, "n=%u rows=%u tokens=%u%s%s%s%s%s fill=%d", s->n, s->rows,
+        s->tokens, s->centred ? " centred" : "", s->bias ? " bias" : "", s->add ? " add" : "",
+        s->last ? " last" : "", s->in_place ? " in place" : "", (int)fill);
+    t->list.n_tokens = s->tokens + 2;
+    uint32_t all = s->n * s->rows;
+    struct rows x = test_rows(t, s->tokens, all + 5, fill);
+    struct rows y = s->in_place ? x
+                    : s->add    ? test_rows(t, s->tokens, all, fill)
+                                : test_output_rows(t, s->tokens, all);
+    struct norm_rows p = {.g = test_exact_input(t, all, FILL_NORMAL),
+        .n = s->n,
+        .rows = s->rows,
+        .eps = 1e-5f,
+        .centred = s->centred,
+        .add = s->add,
+        .last = s->last};
+    if (s->bias)
+        p.bias = test_exact_input(t, all, FILL_NORMAL);
+    op_norm_rows(&t->list, y, x, &p);
+    for (uint32_t size = 1; size <= 32; size *= 2)
+        test_vary(t, &(struct variation){.spec = {size}});
+    test_run(t);
+}
+
+void selftest_cases_norm_rows(struct test *t)
+{
+    static const struct shape shapes[] = {
+        {64, 6, 3, false, false, false, false, true},
+        {192, 1, 2, true, true, false, false, false},
+        {256, 1, 3, false, false, true, false, false},
+        {1056, 1, 2, true, false, false, true, false},
+        {31, 3, 1, true, true, true, false, false},
+        {1, 1, 1, true, true, false, false, false},
+        {2304, 1, 1, false, true, false, false, false},
+        {128, 40, 1, false, false, false, false, true},
+        {4096, 1, 5, true, true, false, true, false},
+        {100, 2, 2, false, false, true, false, true},
+    };
+    for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        run(t, &shapes[i], FILL_NORMAL);
+    for (uint32_t i = 0; i < 3 * FILL_COUNT; i++)
+        run(t, &shapes[i % 3], (enum fill)(i / 3));
+}
