@@ -32,13 +32,18 @@
 #define SPEC_SIZE_X 0 /* invocations that share a row */
 #define SPEC_SIZE_Y 1 /* groups of rows per workgroup */
 #define SPEC_COLS 2   /* tokens per workgroup */
-#define SPEC_KV_F16 3 /* 1: the KV cache holds packed halves, 0: f32 */
+#define SPEC_KV 3     /* what the KV cache holds, KV_TYPE_... */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
 #define SPEC_NORM 5   /* matvec: 0, or slots of an input that it norms and quantises itself */
 #define SPEC_SHAPE 5  /* matmul_cm: m + 256 n + 65536 k of its matrices */
-#define SPEC_OUT 6    /* matvec: what becomes of the sums, OUT_... */
-#define SPEC_ATTN 7   /* attention, attn_reduce: ATTN_... bits */
+#define SPEC_OUT 6    /* matvec, attention: what becomes of the results, OUT_... */
+#define SPEC_ATTN 7   /* attention: ATTN_... bits */
 #define SPEC_COUNT 8
+
+#define KV_TYPE_F32 0u
+#define KV_TYPE_F16 1u  /* packed halves */
+#define KV_TYPE_Q8_0 2u /* signed bytes, and an f32 scale for each 32 elements of a head */
+#define KV_TYPE_Q4_0 3u /* the same with signed nibbles */
 
 /* Per-token values, on the device, so that recorded commands can be replayed. The sampler advances
  * it: the device can run several tokens ahead of the host. */
@@ -63,6 +68,7 @@ STRUCT(step_args)
 #define OUT_ROWS 0u    /* f32 rows */
 #define OUT_ROPE 1u    /* rows are Q, K and V: rotated; Q stored as f32, K and V in the cache */
 #define OUT_SWIGLU 2u  /* quads of gate and up rows take turns: silu(gate) * up as 8-bit blocks */
+#define OUT_Q8 3u      /* 8-bit blocks */
 #define NORM_MAX 8192u /* longest input that matvec norms itself */
 #define MATVEC_BIAS 1u /* add bias[row] */
 #define MATVEC_ADD 2u  /* add to what y holds */
@@ -139,6 +145,7 @@ STRUCT(attention_args)
     U32 window;
     F32 temperature;
     U32 temperature_span;
+    U32 y_steps, y_lanes; /* OUT_Q8: the blocks of y */
 };
 
 #ifndef VULKAN
@@ -146,12 +153,6 @@ struct attn_tile_args {
     struct attention_args a;
 };
 #endif
-
-STRUCT(attn_reduce_args)
-{
-    U32 n_head, head_dim;
-    U32 window; /* ATTN_WINDOW */
-};
 
 /* norm_rows: each of `rows` rows of a token, n elements each. */
 #define NORM_CENTRED 1u /* the mean is subtracted first: a layer norm */

@@ -2,45 +2,94 @@
 /*
  * Attention of one head and token over chunks of ATTN_CHUNK positions. Within a chunk: scores, their
  * maximum, p = exp(score - maximum), sums of p and p * V in the order of positions; chunks are
- * joined in order. SPLIT: x is the chunk, results are partial, attn_reduce joins them; else x is the
- * head, y the token, and a workgroup joins chunk_count chunks to what the dispatch before left in
- * p[]: one dispatch over a long context would run long, and a driver has been seen to end loops
- * silently after 65535 iterations. The bits are the same.
+ * joined in order. SPLIT: x is the chunk, y the head; a head's last workgroup to arrive, without
+ * waiting for others, joins what all of them left in p[]. Else x is the head, y the token, and a
+ * workgroup joins chunk_count chunks to what the dispatch before left in p[]: one dispatch over a
+ * long context would run long, and a driver has been seen to end loops silently after 65535
+ * iterations. The bits are the same.
  */
 #include "common.glsl"
 #include "kv.glsl"
 #include "combine.glsl"
+#include "quantize.glsl"
 #include "attn_options.glsl"
 layout(push_constant) uniform Args { attention_args a; };
 layout(binding = 0) readonly buffer Q { float q[]; };
 layout(binding = 1) readonly buffer K { uint kc[]; };
 layout(binding = 2) readonly buffer V { uint vc[]; };
 layout(binding = 3) writeonly buffer Y { float y[]; };
+layout(binding = 3) writeonly buffer Y4 { uvec4 y4[]; };
+layout(binding = 3) writeonly buffer Y1 { uint y1[]; };
 layout(binding = 4) readonly buffer S { step_args step; };
-layout(binding = 5) buffer P { float p[]; }; /* [chunk if SPLIT, else token][head][2 + head_dim] */
-layout(binding = 6) readonly buffer N { float sinks[]; }; /* [n_head] */
+/* [chunk if SPLIT, else token][head][2 + head_dim] */
+layout(binding = 5) coherent buffer P { float p[]; };
+layout(binding = 6) coherent buffer C { uint arrived[]; }; /* [head], 0 between dispatches */
+layout(binding = 7) readonly buffer N { float sinks[]; }; /* [n_head] */
 shared float query[MAX_HEAD_DIM];
 shared float scores[ATTN_CHUNK];
 shared float weights[ATTN_CHUNK];
 shared float sums[MAX_HEAD_DIM];
+shared uint order;
 
 vec2 halves(uint w)
 {
     return vec2(half_to_float(w & 0xffffu), half_to_float(w >> 16));
 }
 
+vec4 query4(uint d)
+{
+    return vec4(query[d], query[d + 1u], query[d + 2u], query[d + 3u]);
+}
+
+int nibble_of(uint w, uint k)
+{
+    return int(w << (28u - 4u * k)) >> 28;
+}
+
+/* Elements 4 i .. 4 i + 3 of a word of quantised ones. */
+vec4 word4(uint w, uint i)
+{
+    if (KV == KV_TYPE_Q4_0)
+        return vec4(nibble_of(w, 4u * i), nibble_of(w, 4u * i + 1u), nibble_of(w, 4u * i + 2u),
+                    nibble_of(w, 4u * i + 3u));
+    return vec4(byte_of(w, 0u), byte_of(w, 1u), byte_of(w, 2u), byte_of(w, 3u));
+}
+
+/* A scale applies to the sum of its 32 products. */
+float score_quantized(uint head, uint pos, float scale)
+{
+    vec4 acc = vec4(0.0);
+    for (uint b = 0u; b < a.head_dim; b += 32u) {
+        vec4 part = vec4(0.0);
+        for (uint d = b; d < b + 32u; d += KV_WORD) {
+            uint w = kc[k_word(head, pos, d, a.head_dim, a.n_ctx)];
+            for (uint i = 0u; i < KV_WORD / 4u; i++)
+                part = add4(part, mul4(query4(d + 4u * i), word4(w, i)));
+        }
+        float d = from_bits(kc[k_scale(head, pos, b, a.head_dim, a.n_ctx, a.n_head_kv)]);
+        acc = add4(acc, mul4(vec4(d), part));
+    }
+    return mul(block_sum(acc), scale);
+}
+
+float capped(float s)
+{
+    return (ATTN & ATTN_SOFTCAP) != 0u ? softcap(s, a.softcap, a.softcap_inv) : s;
+}
+
 /* pos: its place in the cache. */
 float score(uint head, uint pos, float scale)
 {
     vec4 acc = vec4(0.0);
+    if (KV >= KV_TYPE_Q8_0)
+        return capped(score_quantized(head, pos, scale));
     for (uint d = 0u; d < a.head_dim; d += 4u) {
         uint e = k_index(head, pos, d, a.head_dim, a.n_ctx);
         vec4 k = KV_F16 != 0u ? vec4(halves(kc[e / 2u]), halves(kc[e / 2u + 1u]))
             : uintBitsToFloat(uvec4(kc[e], kc[e + 1u], kc[e + 2u], kc[e + 3u]));
-        acc = add4(acc, mul4(vec4(query[d], query[d + 1u], query[d + 2u], query[d + 3u]), k));
+        acc = add4(acc, mul4(query4(d), k));
     }
-    float s = mul(block_sum(acc), scale);
-    return (ATTN & ATTN_SOFTCAP) != 0u ? softcap(s, a.softcap, a.softcap_inv) : s;
+    return capped(mul(block_sum(acc), scale));
 }
 
 /* Chunk's maximum score; leaves p in weights[]. */
@@ -66,8 +115,25 @@ float chunk_sum(uint n)
     return l;
 }
 
+/* A scale applies to its position's weight. */
+vec2 values_quantized(uint head, uint first, uint n, uint dim)
+{
+    vec2 o = vec2(0.0);
+    uint e = v_word(head, first, dim, a.head_dim, a.n_ctx), k = dim % KV_WORD;
+    uint at = v_scale(head, first, dim, a.head_dim, a.n_ctx, a.n_head_kv);
+    for (uint j = 0u; j < n; j++, e += a.head_dim / KV_WORD, at += a.head_dim / 32u) {
+        float w = mul(weights[j], from_bits(vc[at]));
+        vec4 v = word4(vc[e], k / 4u);
+        vec2 pair = k % 4u == 0u ? v.xy : v.zw;
+        o = vec2(add(o.x, mul(w, pair.x)), add(o.y, mul(w, pair.y)));
+    }
+    return vec2(sanitize(o.x), sanitize(o.y));
+}
+
 vec2 chunk_values(uint head, uint first, uint n, uint dim)
 {
+    if (KV >= KV_TYPE_Q8_0)
+        return values_quantized(head, first, n, dim);
     vec2 o = vec2(0.0);
     uint e = v_index(head, first, dim, a.head_dim, a.n_ctx);
     for (uint j = 0u; j < n; j++, e += a.head_dim) {
@@ -75,6 +141,62 @@ vec2 chunk_values(uint head, uint first, uint n, uint dim)
         o = vec2(add(o.x, mul(weights[j], v.x)), add(o.y, mul(weights[j], v.y)));
     }
     return vec2(sanitize(o.x), sanitize(o.y));
+}
+
+/* True for the last of n workgroups that have written to p[]; what they wrote is then visible. */
+bool is_last(uint head, uint n)
+{
+    memoryBarrierBuffer();
+    barrier();
+    if (gl_LocalInvocationID.x == 0u) {
+        order = atomicAdd(arrived[head], 1u);
+        if (order + 1u == n)
+            arrived[head] = 0u;
+    }
+    barrier();
+    memoryBarrierBuffer();
+    return order + 1u == n;
+}
+
+/* Joins the chunks from `first` on that are in p[], to sums[]. */
+void join_chunks(uint head, uint first, uint end, out float m, out float l)
+{
+    m = 0.0;
+    l = 1.0;
+    for (uint d = gl_LocalInvocationID.x; d < a.head_dim; d += SIZE_X) {
+        uint at = (first * a.n_head + head) * (2u + a.head_dim);
+        float o = p[at + 2u + d];
+        m = p[at];
+        l = p[at + 1u];
+        for (uint c = first + 1u; c < end; c++) {
+            at += a.n_head * (2u + a.head_dim);
+            join j = join_sums(m, l, p[at], p[at + 1u]);
+            o = join_value(j, o, p[at + 2u + d]);
+            m = j.m;
+            l = j.l;
+        }
+        sums[d] = o;
+    }
+    barrier();
+}
+
+/* The head's share of y as 8-bit blocks, from sums[]. */
+void put_blocks(uint head)
+{
+    uint n = a.head_dim / 32u, slots = a.y_steps * a.y_lanes;
+    for (uint i = gl_LocalInvocationID.x; i < n; i += SIZE_X) {
+        vec4 v[8];
+        for (uint k = 0u; k < 8u; k++) {
+            uint d = 32u * i + 4u * k;
+            v[k] = sanitize4(floatBitsToUint(vec4(sums[d], sums[d + 1u], sums[d + 2u], sums[d + 3u])));
+        }
+        q8_block q = quantize_block(v);
+        uint b = head * n + i, slot = b % a.y_steps * a.y_lanes + b / a.y_steps;
+        y4[slot] = uvec4(q.q[0], q.q[1], q.q[2], q.q[3]);
+        y4[slots + slot] = uvec4(q.q[4], q.q[5], q.q[6], q.q[7]);
+        y1[8u * slots + 2u * slot] = bits(q.d);
+        y1[8u * slots + 2u * slot + 1u] = q.sums;
+    }
 }
 
 void main()
@@ -126,20 +248,33 @@ void main()
         barrier(); /* weights[] is written again in the next round */
     }
     bool finished = SPLIT == 0u && end == n_chunks;
-    if (!finished && x == 0u) {
-        p[at] = m;
-        p[at + 1u] = l;
+    if (!finished) {
+        if (x == 0u) {
+            p[at] = m;
+            p[at + 1u] = l;
+        }
+        for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
+            p[at + 2u + d] = sums[d];
+            p[at + 3u + d] = sums[d + 1u];
+        }
+        if (SPLIT == 0u || !is_last(head, n_chunks - chunk0))
+            return;
+        join_chunks(head, chunk0, n_chunks, m, l);
     }
     join sink = join(m, l, 1.0, 0.0);
-    if (finished && (ATTN & ATTN_SINKS) != 0u)
+    if ((ATTN & ATTN_SINKS) != 0u)
         sink = join_sums(m, l, sanitize(sinks[head]), 1.0);
-    float inv = finished ? recip(sink.l) : 0.0;
+    float inv = recip(sink.l);
     uint y_at = t * a.y_stride + head * a.head_dim;
-    for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X)
-        for (uint k = d; k < d + 2u; k++) {
-            if (finished)
-                y[y_at + k] = mul((ATTN & ATTN_SINKS) != 0u ? join_value(sink, sums[k], 0.0) : sums[k], inv);
-            else
-                p[at + 2u + k] = sums[k];
-        }
+    for (uint d = x; d < a.head_dim; d += SIZE_X) {
+        float v = mul((ATTN & ATTN_SINKS) != 0u ? join_value(sink, sums[d], 0.0) : sums[d], inv);
+        if (OUT == OUT_Q8)
+            sums[d] = v;
+        else
+            y[y_at + d] = v;
+    }
+    if (OUT != OUT_Q8)
+        return;
+    barrier();
+    put_blocks(head);
 }

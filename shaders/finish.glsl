@@ -7,6 +7,7 @@ layout(binding = 6) writeonly buffer K { uint kc[]; };
 layout(binding = 7) writeonly buffer V { uint vc[]; };
 layout(binding = 8) readonly buffer R { vec2 rot[]; };
 #include "rope.glsl"
+#include "kv_store.glsl"
 shared float sums[OUT == OUT_ROWS ? 1u : 64u];
 shared float outs[OUT == OUT_SWIGLU ? 32u : 1u];
 
@@ -23,6 +24,8 @@ void finish_rope(uint row, vec4 v)
             y[row + k] = sanitize(v[k]);
         return;
     }
+    if (KV >= KV_TYPE_Q8_0)
+        return; /* finish_kv */
     head -= is_v ? a.n_head + a.n_head_kv : a.n_head;
     uint place = step.pos % a.n_ctx; /* the cache of a window is a ring */
     uint e = is_v ? v_index(head, place, dim, a.head_dim, a.n_ctx)
@@ -37,6 +40,23 @@ void finish_rope(uint row, vec4 v)
         else
             kc[at + k] = word;
     }
+}
+
+/* Block `at` of the unit, if it is of K or V; row: of its first element. */
+void finish_kv(uint row, uint at)
+{
+    uint head = row / a.head_dim, dim = row % a.head_dim;
+    bool is_v = head >= a.n_head + a.n_head_kv;
+    vec4 v[8];
+    if (head < a.n_head)
+        return;
+    for (uint i = 0u; i < 8u; i++) {
+        uint s = 4u * (8u * at + i);
+        v[i] = sanitize4(floatBitsToUint(vec4(sums[s], sums[s + 1u], sums[s + 2u], sums[s + 3u])));
+        if (!is_v)
+            v[i] = sanitize4(floatBitsToUint(rotate4(v[i], step.pos, dim + 4u * i, a.n_rot)));
+    }
+    kv_store(is_v, head - (is_v ? a.n_head + a.n_head_kv : a.n_head), step.pos, dim, v);
 }
 
 /* Block b of y from 16 quads, gate and up by turns. Contains a barrier. */

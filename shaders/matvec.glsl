@@ -18,8 +18,9 @@ const uint RESULTS = ROWS * COLS; /* of an invocation; number r * COLS + c */
 const uint QUADS = SIZE_X == 1u || COLS > 4u ? 1u : 4u / COLS;
 #define TREE_RESULTS (QUADS * RESULTS)
 #include "tree.glsl"
-/* Quads of a workgroup between two calls of finish: 16 make a block of y. */
-const uint AT_ONCE = SIZE_Y * QUADS, UNIT = OUT == OUT_SWIGLU ? 16u : AT_ONCE;
+/* Quads of a workgroup between two calls of finish: 16 make a block of y, 8 one of the KV cache. */
+const uint AT_ONCE = SIZE_Y * QUADS;
+const uint UNIT = OUT == OUT_SWIGLU ? 16u : OUT != OUT_ROPE ? AT_ONCE : KV >= KV_TYPE_Q8_0 ? 16u : AT_ONCE;
 
 #ifdef CLASS_INT
 #include "dot4.glsl"
@@ -170,6 +171,9 @@ void main()
             for (uint i = gl_LocalInvocationIndex; i < min(UNIT, n_quads - g); i += SIZE_X * SIZE_Y)
                 finish_rope(a.y_first + 4u * (g + i),
                             vec4(sums[4u * i], sums[4u * i + 1u], sums[4u * i + 2u], sums[4u * i + 3u]));
+        if (OUT == OUT_ROPE && KV >= KV_TYPE_Q8_0)
+            for (uint i = gl_LocalInvocationIndex; i < min(UNIT, n_quads - g) / 8u; i += SIZE_X * SIZE_Y)
+                finish_kv(a.y_first + 4u * (g + 8u * i), i);
         barrier();
 #endif
     }

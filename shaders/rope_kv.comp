@@ -5,6 +5,7 @@
  */
 #include "common.glsl"
 #include "kv.glsl"
+#include "quantize.glsl"
 layout(push_constant) uniform Args { rope_kv_args a; };
 layout(binding = 0) buffer X { float x[]; };
 layout(binding = 1) writeonly buffer K { uint kc[]; };
@@ -12,6 +13,26 @@ layout(binding = 2) writeonly buffer V { uint vc[]; };
 layout(binding = 3) readonly buffer R { vec2 rot[]; }; /* low [256][n_rot/2], high [..][n_rot/2] */
 layout(binding = 4) readonly buffer S { step_args step; };
 #include "rope.glsl"
+#include "kv_store.glsl"
+
+vec4 load(uint at)
+{
+    return vec4(sanitize(x[at]), sanitize(x[at + 1u]), sanitize(x[at + 2u]), sanitize(x[at + 3u]));
+}
+
+/* Quantised, one invocation of eight stores 32 elements. */
+void store_block(bool is_v, uint head, uint pos, uint dim, uint at)
+{
+    vec4 v[8];
+    if (dim % 32u != 0u)
+        return;
+    for (uint i = 0u; i < 8u; i++) {
+        v[i] = load(at + 4u * i);
+        if (!is_v)
+            v[i] = sanitize4(floatBitsToUint(rotate4(v[i], pos, dim + 4u * i, a.n_rot)));
+    }
+    kv_store(is_v, head, pos, dim, v);
+}
 
 void main()
 {
@@ -30,7 +51,11 @@ void main()
         head -= a.n_head;
     }
     uint at = t * a.stride + first + head * a.head_dim + dim;
-    vec4 v = vec4(sanitize(x[at]), sanitize(x[at + 1u]), sanitize(x[at + 2u]), sanitize(x[at + 3u]));
+    if (KV >= KV_TYPE_Q8_0 && kind != 0u) {
+        store_block(kind == 2u, head, pos, dim, at);
+        return;
+    }
+    vec4 v = load(at);
     if (kind != 2u)
         v = rotate4(v, pos, dim, a.n_rot);
     if (kind == 0u) {

@@ -94,10 +94,10 @@ static hekla_status run(const struct options *o, struct hekla_error *err)
 {
     struct hekla_model *model = NULL;
     struct hekla_session *session = NULL;
-    hekla_status status = hekla_model_open(&model,
+    hekla_status status = engine_open(&model,
         &(struct hekla_model_options){
             .path = o->file, .device = getenv("HEKLA_TEST_DEVICE"), .caps = getenv("HEKLA_CAPS")},
-        err);
+        false, err);
     if (status != HEKLA_OK)
         return status;
     uint32_t own_count = model->m.params.n_layer;

@@ -53,8 +53,8 @@ static long number_after(const char *line, const char *word)
 static struct line read_amd(const char *s)
 {
     static const char *const loads[] = {"buffer_load", "global_load", "flat_load", NULL};
-    static const char *const fused[] = {"v_fma", "v_pk_fma", "v_dual_fma", "v_mad_f32", "v_mac_f32",
-        NULL};
+    static const char *const fused[] = {
+        "v_fma", "v_pk_fma", "v_dual_fma", "v_mad_f32", "v_mac_f32", NULL};
     struct line out = {OTHER, 0, -1, -1};
     s = skip_blanks(s);
     if (begins(s, "BB"))

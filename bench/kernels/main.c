@@ -47,11 +47,8 @@ static bool wanted(enum kernel kernel, int quant)
 
 static void run_row(struct tester *own, enum kernel kernel, int quant)
 {
-    struct test test = {.own = own,
-        .quant = quant,
-        .slow = true,
-        .list.caps = &own->caps,
-        .list.variant = kernel};
+    struct test test = {
+        .own = own, .quant = quant, .slow = true, .list.caps = &own->caps, .list.variant = kernel};
     struct bench b = {.test = &test,
         .kernel = kernel,
         .small = gpu_device_is_cpu(own->dev),

@@ -340,7 +340,30 @@ enum hekla_kv_type {
     HEKLA_KV_AUTO, /* f32 for a model with F32 weights, else f16 */
     HEKLA_KV_F32,
     HEKLA_KV_F16,
+    HEKLA_KV_Q8_0, /* heads of a multiple of 32 elements only, this and the next */
+    HEKLA_KV_Q4_0,
 };
+
+/* What a model would take on a device, without its weights being read. */
+struct hekla_fit_options {
+    const char *path; /* GGUF file of which the header is read, or NULL and: */
+    const char
+        *shape; /* "SHAPE:TYPE", such as "llama3.1-8b:q4_k_m"; NULL too: the built-in model */
+    const char *device, *caps; /* as in the model options */
+    uint64_t memory;           /* bytes to fit into; 0: what is free on the device now */
+    uint32_t n_ctx;            /* positions; 0: what the model was trained for */
+    enum hekla_kv_type kv_type;
+};
+struct hekla_fit {
+    char device[256];
+    uint64_t memory;               /* bytes to fit into */
+    uint64_t weights, kv, scratch; /* bytes; kv and scratch: for n_ctx */
+    uint32_t n_ctx, most_ctx;      /* most_ctx: the longest context that fits, or 0 */
+    bool fits;
+};
+/* Blocking, but short; allocates nothing on the device. HEKLA_ARGUMENT for an unknown shape. */
+HEKLA_API hekla_status hekla_fit(
+    const struct hekla_fit_options *options, struct hekla_fit *out, struct hekla_error *err);
 
 struct hekla_session_options {
     uint32_t n_ctx;   /* positions; 0: what the model was trained for, if it fits */

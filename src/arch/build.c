@@ -114,15 +114,26 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
         op_rope_kv(b->list, s->qkv, s->k_first, s->v_first, a->kv, a->rope, a->shape);
 }
 
+/* Attention, as the output projection wants it. */
+static struct matvec_input build_attention(
+    const struct build *b, const struct model_layer *l, const struct attention *a)
+{
+    const struct arch_scratch *s = b->s;
+    bool out_int = quant_types[l->attn_out.quant].class == QUANT_CLASS_INT;
+    if (out_int && op_can_attention_q8(b->list, a->shape)) {
+        op_attention_q8(b->list, s->attn_q8, s->qkv, a->kv, s->partials, a->shape, &a->options);
+        return (struct matvec_input){s->attn, s->attn_q8};
+    }
+    op_attention_with(b->list, s->attn, s->qkv, a->kv, s->partials, a->shape, &a->options);
+    return arch_input_for(b, s->attn, s->attn_q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+}
+
 static void build_layer(const struct build *b, uint32_t layer)
 {
     const struct model_layer *l = &b->m->weights.layers[layer];
-    const struct arch_scratch *s = b->s;
     struct attention a = attention_of(b, layer);
     build_qkv(b, l, &a);
-    op_attention_with(b->list, s->attn, s->qkv, a.kv, s->partials, a.shape, &a.options);
-    struct matvec_input in =
-        arch_input_for(b, s->attn, s->attn_q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+    struct matvec_input in = build_attention(b, l, &a);
     arch_add(b, &l->attn_out, &in, l->attn_post_norm);
     arch_build_ffn(b, l);
 }

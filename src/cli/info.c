@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/fit.h"
 #include "cli/open.h"
 #include "cli/options.h"
 
@@ -6,38 +7,63 @@
 #include <stdlib.h>
 
 struct info_options {
-    const char *model, *synthetic, *device;
-    bool predict;
+    struct cli_fit_options fit;
+    bool wants_fit, wants_prediction;
 };
+
+#define AT(member) offsetof(struct info_options, member)
 
 static const struct cli_option rows[] = {
     {.type = CLI_OPTION_TEXT,
         .names = "-m|--model",
-        .offset = offsetof(struct info_options, model),
+        .offset = AT(fit.model),
         .value = "FILE",
         .help = "GGUF file, or the first of a split model; default: the built-in model"},
     {.type = CLI_OPTION_SET,
         .names = "--predict",
-        .offset = offsetof(struct info_options, predict),
-        .help = "will it fit, with which context, and how fast will it be: from what a layer like "
-                "its own takes on the device, without loading it"},
+        .offset = AT(wants_prediction),
+        .help = "instead: will it fit, with which context, and how fast will it be: from what a "
+                "layer like its own takes on the device, without loading it"},
+    {.type = CLI_OPTION_SET,
+        .names = "--fit",
+        .offset = AT(wants_fit),
+        .help =
+            "instead: what the model takes on a device, and which contexts fit; weights are not "
+            "read"},
     {.type = CLI_OPTION_TEXT,
         .names = "--synthetic",
-        .offset = offsetof(struct info_options, synthetic),
+        .offset = AT(fit.shape),
         .value = "SHAPE:TYPE",
-        .help = "with --predict: a known shape instead of a file, as in \"hekla bench\""},
+        .help = "with --fit or --predict: no file, but a known shape, such as llama3.1-8b:q4_k_m"},
     {.type = CLI_OPTION_TEXT,
         .names = "-dev|--device",
-        .offset = offsetof(struct info_options, device),
+        .offset = AT(fit.device),
         .value = "ID",
-        .help = "with --predict: on this device; default: the best"},
+        .help = "with --fit or --predict: id or part of a name; default: the best"},
+    {.type = CLI_OPTION_INTEGER,
+        .names = "-c|--ctx-size",
+        .offset = AT(fit.ctx_size),
+        .fallback = "0",
+        .min = 0,
+        .max = INT32_MAX,
+        .value = "N",
+        .help = "with --fit: context in tokens; 0: what the model was trained for"},
+    {.type = CLI_OPTION_REAL,
+        .names = "--memory",
+        .offset = AT(fit.memory),
+        .fallback = "0",
+        .min = 0,
+        .max = 1e6,
+        .value = "GIB",
+        .help = "with --fit: for a device like this one with so much memory free; 0: what is free "
+                "now"},
 };
 
 static const struct cli_options options_of_info = {
     .command = "info",
-    .usage = "[-m FILE] [--predict]",
-    .about = "Shows a model file's metadata and tensors, and a summary. No device is needed, but "
-             "for --predict.",
+    .usage = "[-m FILE] [--fit | --predict [--synthetic SHAPE:TYPE] [flags]]",
+    .about = "Shows a model file's metadata and tensors, and a summary. No device is needed but "
+             "for --fit and --predict.",
     .rows = rows,
     .n_rows = sizeof(rows) / sizeof(rows[0]),
 };
@@ -95,11 +121,17 @@ int cli_info(int argc, char **argv)
     enum cli_parse parsed = cli_options_parse(&options_of_info, argc, argv, &options);
     if (parsed != CLI_PARSE_OK)
         return parsed == CLI_PARSE_HELP ? CLI_OK : CLI_USAGE;
-    if (options.predict)
-        return cli_predict(options.model, options.synthetic, options.device);
-    if (options.synthetic || options.device)
-        return cli_fail(CLI_USAGE, "--synthetic and --device go with --predict");
-    int code = cli_open_vocabulary(&model, options.model);
+    if (options.fit.shape && options.fit.model)
+        return cli_fail(CLI_USAGE, "only one of -m and --synthetic can name the model");
+    if (options.wants_fit && options.wants_prediction)
+        return cli_fail(CLI_USAGE, "--fit and --predict cannot be used together");
+    if (options.wants_fit)
+        return cli_fit(&options.fit);
+    if (options.wants_prediction)
+        return cli_predict(options.fit.model, options.fit.shape, options.fit.device);
+    if (options.fit.shape || options.fit.device)
+        return cli_fail(CLI_USAGE, "--synthetic and --device go with --fit or --predict");
+    int code = cli_open_vocabulary(&model, options.fit.model);
     if (code != CLI_OK)
         return code;
     hekla_model_describe(model, write_text, NULL);

@@ -143,8 +143,9 @@ static const struct cli_option rows[] = {
     INTEGER(batch, "-b|--batch-size", 1, 1 << 20, "2048", "most prompt tokens in one batch"),
     INTEGER(ubatch, "-ub|--ubatch-size", 1, 1 << 20, "512",
         "most prompt tokens evaluated at once; the smaller of both counts"),
-    CHOICE(cache_k, "-ctk|--cache-type-k", "auto|f32|f16", "auto", "type of the key cache"),
-    CHOICE(cache_v, "-ctv|--cache-type-v", "auto|f32|f16", "auto",
+    CHOICE(
+        cache_k, "-ctk|--cache-type-k", "auto|f32|f16|q8_0|q4_0", "auto", "type of the key cache"),
+    CHOICE(cache_v, "-ctv|--cache-type-v", "auto|f32|f16|q8_0|q4_0", "auto",
         "type of the value cache; must agree with -ctk"),
     HEADING("Output"),
     SET(no_display_prompt, "--no-display-prompt", "write only what is generated"),

@@ -47,7 +47,8 @@ struct hekla_session {
     struct gpu_view scores, nll;
     uint32_t n_ctx, n_batch, sizes[STEP_SIZES];
     uint32_t most; /* tokens of a step that the device does in the time it should take */
-    bool all_logits, kv_f16;
+    bool all_logits;
+    uint32_t kv_type; /* KV_TYPE_... */
 
     struct plan *eval[STEP_SIZES][3]; /* by size and enum arch_logits; recorded at first use */
     struct plan *score[STEP_SIZES];   /* the surprise of given tokens */
@@ -66,6 +67,11 @@ struct hekla_session {
     struct session_profile *profile; /* NULL: not asked for */
     enum hekla_phase phase;          /* what evaluated tokens count as there */
 };
+
+/* model.c: hekla_model_open. prove false: kernels are taken to work, which only a measurement on a
+ * device that drops its work may do. */
+hekla_status engine_open(hekla_model **out, const struct hekla_model_options *options, bool prove,
+    struct hekla_error *err);
 
 /* prove.c: the verdicts on the kernels that the model needs; tests those that are not known. */
 hekla_status engine_prove(
@@ -87,7 +93,8 @@ hekla_status engine_open_synthetic(
     struct hekla_model *model, const char *name, struct hekla_error *err);
 /* Opens the device and loads the weights of a model whose header is known. */
 hekla_status engine_open_weights(struct hekla_model *model,
-    const struct hekla_model_options *options, const char *file, struct hekla_error *err);
+    const struct hekla_model_options *options, const char *file, bool prove,
+    struct hekla_error *err);
 struct hekla_model *engine_create(struct hekla_error *err);
 
 /* memory.c: sizes the context for `available` bytes, and decides where all that a session needs on

@@ -21,7 +21,7 @@ static uint32_t round_up(uint32_t n, uint32_t unit)
 static uint64_t kv_bytes(const struct hekla_session *s, uint64_t n_ctx)
 {
     const struct head_shape *h = &s->model->m.params.head;
-    return n_ctx * h->n_head_kv * h->head_dim * (s->kv_f16 ? 2 : 4);
+    return op_kv_bytes(s->kv_type, n_ctx * h->n_head_kv * h->head_dim);
 }
 
 uint32_t session_ring(const struct hekla_session *s)
@@ -149,15 +149,16 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
     for (uint32_t i = 0; i < p->n_layer; i++) {
         bool local = p->attention.window && p->layers[i] & LAYER_LOCAL;
-        c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx, .f16 = s->kv_f16};
+        c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx, .type = s->kv_type};
         model_store_reserve(s->memory, kv_bytes(s, c->kv[i].n_ctx), &c->kv[i].k);
         model_store_reserve(s->memory, kv_bytes(s, c->kv[i].n_ctx), &c->kv[i].v);
     }
     return HEKLA_OK;
 }
 
-/* The padding of rows is 0 and stays so; rows without padding need no clearing. */
-static hekla_status clear_padding(struct hekla_session *s, struct hekla_error *err)
+/* The padding of rows is 0 and stays so, rows without padding need no clearing; attention's partial
+ * results begin as zeros. */
+static hekla_status clear_memory(struct hekla_session *s, struct hekla_error *err)
 {
     const struct arch_scratch *c = &s->scratch;
     const struct rows *all[] = {
@@ -174,6 +175,7 @@ static hekla_status clear_padding(struct hekla_session *s, struct hekla_error *e
         if (all[i]->view.buffer && (all[i]->n != all[i]->stride || s->model->m.params.n_ff % 32 ||
                                        model_dim(&s->model->m.params, DIM_Q) % 32))
             gpu_commands_fill_zero(commands, all[i]->view);
+    gpu_commands_fill_zero(commands, c->partials);
     status = gpu_commands_end(commands, err);
     if (status == HEKLA_OK)
         status = gpu_submit(commands, 1, &ticket, err);
@@ -213,7 +215,14 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
     const struct model_params *p = &s->model->m.params;
     bool f32_weights = s->model->m.weights.layers[0].attn_out.quant == QT_f32;
     s->all_logits = options->all_logits;
-    s->kv_f16 = options->kv_type == HEKLA_KV_AUTO ? !f32_weights : options->kv_type == HEKLA_KV_F16;
+    s->kv_type = f32_weights ? KV_TYPE_F32 : KV_TYPE_F16;
+    if (options->kv_type != HEKLA_KV_AUTO)
+        s->kv_type = (uint32_t)(options->kv_type - HEKLA_KV_F32) + KV_TYPE_F32;
+    if (s->kv_type >= KV_TYPE_Q8_0 && p->head.head_dim % 32 != 0)
+        return hekla_fail(err, HEKLA_ARGUMENT,
+            "a quantised KV cache needs heads of a multiple of 32 elements, and this model's have "
+            "%u: use f16",
+            p->head.head_dim);
     s->n_batch = options->n_batch < MOST_BATCH ? options->n_batch : MOST_BATCH;
     hekla_status status = choose_context(s, options->n_ctx, available, err);
     if (status != HEKLA_OK)
@@ -242,5 +251,5 @@ hekla_status session_allocate(
         status = model_store_allocate(s->memory, err);
     if (status == HEKLA_OK)
         status = create_host_buffers(s, err);
-    return status == HEKLA_OK ? clear_padding(s, err) : status;
+    return status == HEKLA_OK ? clear_memory(s, err) : status;
 }

@@ -163,7 +163,8 @@ static char *copy_of(const char *text)
 }
 
 hekla_status engine_open_weights(struct hekla_model *model,
-    const struct hekla_model_options *options, const char *file, struct hekla_error *err)
+    const struct hekla_model_options *options, const char *file, bool prove,
+    struct hekla_error *err)
 {
     model->notice = options->notice;
     model->notice_user = options->notice_user;
@@ -173,7 +174,7 @@ hekla_status engine_open_weights(struct hekla_model *model,
     if (!model->file || !model->caps)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     hekla_status status = gpu_device_open(&model->m.dev, options->device, options->caps, err);
-    if (status == HEKLA_OK)
+    if (status == HEKLA_OK && prove)
         status = engine_prove(model, options, err);
     if (status != HEKLA_OK)
         return status;
@@ -209,6 +210,12 @@ static hekla_status open_named(struct hekla_model *model, const char *name, stru
 hekla_status hekla_model_open(
     hekla_model **out, const struct hekla_model_options *options, struct hekla_error *err)
 {
+    return engine_open(out, options, true, err);
+}
+
+hekla_status engine_open(hekla_model **out, const struct hekla_model_options *options, bool prove,
+    struct hekla_error *err)
+{
     const struct hekla_model_options defaults = {0};
     const struct hekla_model_options *o = options ? options : &defaults;
     const char *made = o->path ? NULL : o->synthetic;
@@ -225,7 +232,7 @@ hekla_status hekla_model_open(
     if (status == HEKLA_OK && o->notice && warning)
         o->notice(o->notice_user, HEKLA_NOTICE_WARNING, warning);
     if (status == HEKLA_OK && !o->vocab_only)
-        status = engine_open_weights(model, o, file, err);
+        status = engine_open_weights(model, o, file, prove, err);
     if (status != HEKLA_OK) {
         hekla_model_close(model);
         return status;

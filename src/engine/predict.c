@@ -63,7 +63,7 @@ static hekla_status open_layer(
         return HEKLA_MEMORY;
     p->layer->synthetic = (struct arch_synthetic){.shape = shape_of(p->target), .mix = &p->mix};
     hekla_status status = engine_open_synthetic(p->layer, "one layer of the model", err);
-    return status ? status : engine_open_weights(p->layer, options, "one layer", err);
+    return status ? status : engine_open_weights(p->layer, options, "one layer", true, err);
 }
 
 /* ---- its kernels' times ---- */

@@ -62,7 +62,7 @@ static hekla_status restore(struct hekla_session *s, struct hekla_error *err)
         &(struct hekla_session_options){
             .n_ctx = s->n_ctx,
             .n_batch = s->n_batch,
-            .kv_type = s->kv_f16 ? HEKLA_KV_F16 : HEKLA_KV_F32,
+            .kv_type = (enum hekla_kv_type)(s->kv_type - KV_TYPE_F32 + HEKLA_KV_F32),
             .all_logits = s->all_logits,
         },
         err);

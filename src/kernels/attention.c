@@ -4,34 +4,36 @@
 #include <math.h>
 #include <stddef.h>
 
+enum { VIEW_ALIGNMENT = 256 }; /* Vulkan's largest */
+
+static uint64_t round_up(uint64_t bytes)
+{
+    return (bytes + VIEW_ALIGNMENT - 1) / VIEW_ALIGNMENT * VIEW_ALIGNMENT;
+}
+
+uint64_t op_kv_bytes(uint32_t type, uint64_t n)
+{
+    const uint64_t of_32[] = {128, 64, 36, 20};
+    return type < KV_TYPE_Q8_0 ? n * (of_32[type] / 32) : n / 32 * of_32[type];
+}
+
+/* What follows the partial results: a counter for each head. */
+static uint64_t counter_bytes(struct head_shape shape)
+{
+    return round_up(shape.n_head * 4ull);
+}
+
 uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx, uint32_t n_tokens)
 {
     uint64_t chunks = (n_ctx + ATTN_CHUNK - 1) / ATTN_CHUNK;
     uint64_t most = chunks > n_tokens ? chunks : n_tokens;
-    return most * shape.n_head * (2 + shape.head_dim) * 4;
+    return round_up(most * shape.n_head * (2 + shape.head_dim) * 4) + counter_bytes(shape);
 }
 
 static uint32_t option_bits(const struct attn_options *o)
 {
     return (o->softcap > 0 ? ATTN_SOFTCAP : 0) | (o->window ? ATTN_WINDOW : 0) |
            (o->sinks.buffer ? ATTN_SINKS : 0) | (o->temperature != 0 ? ATTN_TEMPERATURE : 0);
-}
-
-static void append_reduce(struct op_list *list, struct rows y, struct gpu_view partials,
-    struct head_shape shape, const struct attn_options *o)
-{
-    struct op *op = op_append(list, K_attn_reduce, -1);
-    op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 64;
-    op->groups[0] = shape.n_head;
-    op_bind(op, 0, partials, true, false);
-    op_bind(op, 1, y.view, false, true);
-    op->spec[SPEC_ATTN] = option_bits(o) & (ATTN_WINDOW | ATTN_SINKS);
-    op_bind(op, 2, list->step, true, false);
-    op_bind(op, 3, o->sinks.buffer ? o->sinks : list->step, true, false);
-    op_set_args(op,
-        &(struct attn_reduce_args){
-            .n_head = shape.n_head, .head_dim = shape.head_dim, .window = o->window},
-        sizeof(struct attn_reduce_args));
 }
 
 /* Chunks of one dispatch: of a length that ends well before a display driver's patience, and whose
@@ -49,15 +51,19 @@ static float scale_of(const struct attn_options *o, struct head_shape shape)
     return o->scale != 0 ? o->scale : (float)(1.0 / sqrt((double)shape.head_dim));
 }
 
-static void append_attention(struct op_list *list, struct rows y, struct rows qkv,
+static struct op *append_attention(struct op_list *list, struct rows y, struct rows qkv,
     const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first,
     const struct attn_options *o)
 {
     bool split = list->n_tokens == 1;
+    struct gpu_view counters = partials;
+    counters.size = counter_bytes(shape);
+    partials.size -= counters.size;
+    counters.offset += partials.size;
     uint32_t size = list->caps->row_threads ? 8 : 64;
     struct op *op = op_append(list, K_attention, -1);
     op->spec[SPEC_SIZE_X] = size;
-    op->spec[SPEC_KV_F16] = kv->f16;
+    op->spec[SPEC_KV] = kv->type;
     op->spec[SPEC_SPLIT] = split;
     op->spec[SPEC_ATTN] = option_bits(o);
     op->groups[0] = shape.n_head;
@@ -69,10 +75,11 @@ static void append_attention(struct op_list *list, struct rows y, struct rows qk
     op_bind(op, 0, qkv.view, true, false);
     op_bind(op, 1, kv->k, true, false);
     op_bind(op, 2, kv->v, true, false);
-    op_bind(op, 3, y.view, false, !split);
+    op_bind(op, 3, y.view, false, true);
     op_bind(op, 4, list->step, true, false);
-    op_bind(op, 5, partials, !split, true);
-    op_bind(op, 6, o->sinks.buffer ? o->sinks : list->step, true, false);
+    op_bind(op, 5, partials, true, true);
+    op_bind(op, 6, counters, split, split);
+    op_bind(op, 7, o->sinks.buffer ? o->sinks : list->step, true, false);
     op_set_args(op,
         &(struct attention_args){
             .n_head = shape.n_head,
@@ -91,6 +98,7 @@ static void append_attention(struct op_list *list, struct rows y, struct rows qk
             .temperature_span = o->temperature_span,
         },
         sizeof(struct attention_args));
+    return op;
 }
 
 /* Rows of queries, for which K and V are read once: shared memory bounds them. */
@@ -111,6 +119,7 @@ static void append_tile(struct op_list *list, struct rows y, struct rows qkv,
 {
     struct op *op = op_append(list, K_attn_tile, -1);
     uint32_t rows = tile_rows(shape), size = tile_size(list, shape);
+    partials.size -= counter_bytes(shape);
     struct attention_args args = {
         .n_head = shape.n_head,
         .n_head_kv = shape.n_head_kv,
@@ -124,7 +133,7 @@ static void append_tile(struct op_list *list, struct rows y, struct rows qkv,
     };
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_COLS] = rows;
-    op->spec[SPEC_KV_F16] = kv->f16;
+    op->spec[SPEC_KV] = kv->type;
     op->groups[0] = shape.n_head_kv;
     op->groups[1] = (list->n_tokens * (shape.n_head / shape.n_head_kv) + rows - 1) / rows;
     op_bind(op, 0, qkv.view, true, false);
@@ -144,19 +153,41 @@ void op_attention_with(struct op_list *list, struct rows y, struct rows qkv,
     assert(!o->window || kv->n_ctx % ATTN_CHUNK == 0);
     if (list->n_tokens == 1) {
         append_attention(list, y, qkv, kv, partials, shape, 0, o);
-        append_reduce(list, y, partials, shape, o);
         return;
     }
-    /* Tiles do without options; and a test may ask for one row at a time. */
-    bool tiles = !option_bits(o) && list->variant != K_attention;
+    /* Tiles do without options and quantised caches; and a test may ask for one row at a time. */
+    bool tiles = !option_bits(o) && kv->type < KV_TYPE_Q8_0 && list->variant != K_attention;
     uint32_t size = list->caps->row_threads ? 8 : 64;
     uint32_t step = chunks_at_once(shape, tiles ? tile_size(list, shape) : size);
     for (uint32_t first = 0; first * ATTN_CHUNK < kv->n_ctx; first += step)
-        (tiles ? append_tile : append_attention)(list, y, qkv, kv, partials, shape, first, o);
+        if (tiles)
+            append_tile(list, y, qkv, kv, partials, shape, first, o);
+        else
+            append_attention(list, y, qkv, kv, partials, shape, first, o);
 }
 
 void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
     struct gpu_view partials, struct head_shape shape)
 {
     op_attention_with(list, y, qkv, kv, partials, shape, &(struct attn_options){0});
+}
+
+bool op_can_attention_q8(const struct op_list *list, struct head_shape shape)
+{
+    return list->n_tokens == 1 && shape.head_dim % 32 == 0;
+}
+
+void op_attention_q8(struct op_list *list, struct rows_q8 y, struct rows qkv,
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape,
+    const struct attn_options *o)
+{
+    assert(op_can_attention_q8(list, shape));
+    assert(!o->window || kv->n_ctx % ATTN_CHUNK == 0);
+    assert(y.layout.n_blocks == shape.n_head * shape.head_dim / 32);
+    struct op *op =
+        append_attention(list, (struct rows){.view = y.view}, qkv, kv, partials, shape, 0, o);
+    struct attention_args *args = (void *)op->args;
+    op->spec[SPEC_OUT] = OUT_Q8;
+    args->y_steps = y.layout.steps;
+    args->y_lanes = y.layout.lanes;
 }

@@ -6,7 +6,7 @@
 
 enum {
     MAX_GROUPS = 16384, /* rows are looped over, and no device must offer more groups in x */
-    QUADS_A_BLOCK = 16, /* 32 rows of gate and 32 of up give a block of 32 */
+    UNIT_QUADS = 16, /* 32 rows of gate and 32 of up give a block of 32; so do 8 quads of K or V */
 };
 
 /* What a matvec op does beyond y = w x. */
@@ -46,8 +46,8 @@ static uint32_t shared_bytes(const struct matrix *w, bool norm, uint32_t size_y)
     return size_y * 16 * 33 * 4 + (norm ? norm_slots(w) * 40 : 0) + 96 * 4;
 }
 
-/* Tokens of a workgroup. Four rows of unpacked weights are all that the registers of small GPUs hold
- * beside one token's activations. */
+/* Tokens of a workgroup. Four rows of unpacked weights are all that the registers of small GPUs
+ * hold beside one token's activations. */
 static uint32_t most_columns(const struct gpu_caps *caps, int quant)
 {
     if (caps->row_threads)
@@ -64,7 +64,7 @@ static void choose_shape(const struct op_list *list, struct op *op, const struct
     op->spec[SPEC_NORM] = c->norm ? norm_slots(c->w) : 0;
     op->spec[SPEC_OUT] = c->out;
     if (c->kv)
-        op->spec[SPEC_KV_F16] = c->kv->f16;
+        op->spec[SPEC_KV] = c->kv->type;
     op->spec[SPEC_SIZE_X] = caps->row_threads ? 1 : 32;
     op->spec[SPEC_SIZE_Y] = caps->row_threads ? 8 : 4;
     while (!caps->row_threads && op->spec[SPEC_SIZE_Y] > 1 &&
@@ -79,8 +79,8 @@ static uint32_t choose_groups(
     uint32_t cols = op->spec[SPEC_COLS], quads = op->spec[SPEC_SIZE_Y];
     if (op->spec[SPEC_SIZE_X] > 1 && cols < 4)
         quads *= 4 / cols;
-    if (c->out == OUT_SWIGLU)
-        quads = QUADS_A_BLOCK;
+    if (c->out == OUT_SWIGLU || (c->kv && c->kv->type >= KV_TYPE_Q8_0))
+        quads = UNIT_QUADS;
     uint32_t groups = (n_rows + 4 * quads - 1) / (4 * quads), most = MAX_GROUPS;
     if (c->norm)
         most = list->caps->row_threads ? 16 : 1024;

@@ -77,7 +77,7 @@ struct matrix {
 struct kv_cache {
     struct gpu_view k, v;
     uint32_t n_ctx; /* a multiple of K_TILE; of ATTN_CHUNK, where it holds a window only */
-    bool f16;
+    uint32_t type;  /* KV_TYPE_... */
 };
 
 struct head_shape {
@@ -135,8 +135,9 @@ void op_swiglu(
 /* qkv: [Q | K | V] a token; K begins at k_first, V at v_first. */
 void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_t v_first,
     const struct kv_cache *kv, struct gpu_view rope, struct head_shape shape);
-/* y = attention of Q (the first values of qkv). partials: op_attention_partial_bytes. For one token
- * chunks are computed side by side, else by one dispatch after the other. */
+/* y = attention of Q (the first values of qkv). partials: op_attention_partial_bytes, zeros at
+ * first and then only ever given to attention. For one token chunks are computed side by side, else
+ * by one dispatch after the other. */
 void op_attention(struct op_list *list, struct rows y, struct rows qkv, const struct kv_cache *kv,
     struct gpu_view partials, struct head_shape shape);
 /* The same with more to it; 0 or no buffer: without. */
@@ -149,6 +150,11 @@ struct attn_options {
     uint32_t temperature_span;
 };
 void op_attention_with(struct op_list *list, struct rows y, struct rows qkv,
+    const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape,
+    const struct attn_options *options);
+/* The same for one token, where heads are whole blocks. */
+bool op_can_attention_q8(const struct op_list *list, struct head_shape shape);
+void op_attention_q8(struct op_list *list, struct rows_q8 y, struct rows qkv,
     const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape,
     const struct attn_options *options);
 /* y = silu(gate) * up; x: [gate | up], up begins at up_first; or 0: four of each by turns. */
@@ -206,6 +212,8 @@ struct op *op_append(struct op_list *list, enum kernel kernel, int quant);
 void op_set_args(struct op *op, const void *args, uint32_t bytes);
 void op_bind(struct op *op, uint32_t binding, struct gpu_view view, bool reads, bool writes);
 
+/* Bytes of n elements of K or V, a multiple of 32 where they are quantised. */
+uint64_t op_kv_bytes(uint32_t type, uint64_t n);
 /* Bytes of attention's partial results for n_ctx positions and steps of n_tokens. */
 uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx, uint32_t n_tokens);
 

@@ -10,7 +10,7 @@ void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_
     uint32_t quads = (shape.n_head + 2 * shape.n_head_kv) * shape.head_dim / 4;
     assert(shape.head_dim % 4 == 0 && shape.n_rot % 2 == 0 && kv->n_ctx % K_TILE == 0);
     op->spec[SPEC_SIZE_X] = size;
-    op->spec[SPEC_KV_F16] = kv->f16;
+    op->spec[SPEC_KV] = kv->type;
     op->groups[0] = (quads + size - 1) / size;
     op->groups[1] = list->n_tokens;
     op_bind(op, 0, qkv.view, true, true);

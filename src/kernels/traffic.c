@@ -58,17 +58,12 @@ static struct op_traffic traffic_matmul(const struct op *op, struct step s)
     return t;
 }
 
-static uint64_t kv_bytes(const struct op *op)
-{
-    return op->spec[SPEC_KV_F16] ? 2 : 4;
-}
-
 static struct op_traffic traffic_rope_kv(const struct op *op, struct step s)
 {
     const struct rope_kv_args *a = (const void *)op->args;
     uint64_t q = s.n * a->n_head * a->head_dim, kv = s.n * 2 * a->n_head_kv * a->head_dim;
     uint64_t rotations = s.n * 2 * a->n_rot / 2 * 8;
-    return (struct op_traffic){(q + kv) * 4 + rotations, q * 4 + kv * kv_bytes(op),
+    return (struct op_traffic){(q + kv) * 4 + rotations, q * 4 + op_kv_bytes(op->spec[SPEC_KV], kv),
         s.n * (a->n_head + a->n_head_kv) * a->n_rot * 3};
 }
 
@@ -111,13 +106,19 @@ static struct op_traffic traffic_attention(const struct op *op, struct step s)
     if (!pairs)
         return (struct op_traffic){0};
     struct op_traffic t = {
-        .read = s.n * row * 4 + (highest - lowest) * 2 * a->n_head_kv * a->head_dim * kv_bytes(op),
+        .read = s.n * row * 4 +
+                op_kv_bytes(op->spec[SPEC_KV], (highest - lowest) * 2 * a->n_head_kv * a->head_dim),
         .written = s.n * row * 4,
         .operations = pairs * row * 4,
     };
-    if (split)
-        t.written = state * ((all + ATTN_CHUNK - 1) / ATTN_CHUNK - lowest / ATTN_CHUNK);
-    else if (a->chunk_first > 0)
+    if (op->spec[SPEC_OUT] == OUT_Q8)
+        t.written = row / 32 * 40;
+    if (split) { /* partial results: written, then read and joined */
+        uint64_t chunks = (all + ATTN_CHUNK - 1) / ATTN_CHUNK - lowest / ATTN_CHUNK;
+        t.written += state * chunks;
+        t.read += state * chunks;
+        t.operations += chunks * row * 2;
+    } else if (a->chunk_first > 0)
         t.read += state;
     if (!split && highest < all)
         t.written = state;
@@ -127,15 +128,6 @@ static struct op_traffic traffic_attention(const struct op *op, struct step s)
 static struct op_traffic traffic_attn_tile(const struct op *op, struct step s)
 {
     return traffic_attention(op, s);
-}
-
-static struct op_traffic traffic_attn_reduce(const struct op *op, struct step s)
-{
-    const struct attn_reduce_args *a = (const void *)op->args;
-    uint64_t all = s.pos + s.n, n = a->n_head * a->head_dim;
-    uint64_t low = op->spec[SPEC_ATTN] & ATTN_WINDOW && all > a->window ? all - a->window : 0;
-    uint64_t chunks = (all + ATTN_CHUNK - 1) / ATTN_CHUNK - low / ATTN_CHUNK;
-    return (struct op_traffic){chunks * (n + 2ull * a->n_head) * 4, n * 4, chunks * n * 2};
 }
 
 static struct op_traffic traffic_silu_mul(const struct op *op, struct step s)

@@ -70,10 +70,11 @@ struct model_params {
 
 /* Views with a NULL buffer and matrices with no shards: the model does not have them. */
 struct model_layer {
+    /* First: a matrix at offset 0 could not be named by a rule's `into`. */
+    struct gpu_view attn_norm, attn_norm_bias, ffn_norm, ffn_norm_bias; /* [n_embd] */
 #define MATRIX(name) struct matrix name;
     MODEL_MATRICES(MATRIX)
 #undef MATRIX
-    struct gpu_view attn_norm, attn_norm_bias, ffn_norm, ffn_norm_bias; /* [n_embd] */
     struct gpu_view attn_post_norm, ffn_post_norm; /* of what is added; [n_embd] */
     struct gpu_view head_norm;                     /* of Q and K, [n_head + n_head_kv][head_dim] */
     struct gpu_view sinks;                         /* [n_head] */

@@ -3,6 +3,7 @@
 #include "ref/attn_options.h"
 #include "ref/combine.h"
 #include "ref/kv.h"
+#include "ref/parts.h"
 
 #include <string.h>
 
@@ -29,19 +30,58 @@ struct view {
     float scale;
 };
 
+/* Quantised: a scale applies to the sum of its 32 products. */
+static float score_quantized(const struct view *v, uint32_t pos, uint32_t type)
+{
+    const struct attention_args *a = (const void *)v->op->args;
+    struct ref_kv_shape shape = {a->head_dim, a->n_ctx, a->n_head_kv, type};
+    const void *k = v->b[1];
+    float s[4] = {0, 0, 0, 0};
+    for (uint32_t b = 0; b < a->head_dim; b += 32) {
+        float part[4] = {0, 0, 0, 0},
+              scale = ref_kv_scale(k, ref_kv_place(&shape, false, v->kv_head, pos, b));
+        for (uint32_t d = b; d < b + 32; d++) {
+            struct ref_kv_place place = ref_kv_place(&shape, false, v->kv_head, pos, d);
+            part[d % 4] = part[d % 4] + exact_sanitize(v->q[d]) * ref_kv_number(k, place, type);
+        }
+        for (uint32_t i = 0; i < 4; i++)
+            s[i] = s[i] + scale * part[i];
+    }
+    return ((s[0] + s[1]) + (s[2] + s[3])) * v->scale;
+}
+
+static float capped(const struct view *v, float x)
+{
+    const struct attention_args *a = (const void *)v->op->args;
+    return v->op->spec[SPEC_ATTN] & ATTN_SOFTCAP ? ref_softcap_one(x, a->softcap, a->softcap_inv)
+                                                 : x;
+}
+
 /* pos: its place in the cache. */
 static float score(const struct view *v, uint32_t pos)
 {
     const struct attention_args *a = (const void *)v->op->args;
-    bool f16 = v->op->spec[SPEC_KV_F16];
+    uint32_t type = v->op->spec[SPEC_KV];
     float s[4] = {0, 0, 0, 0};
+    if (type >= KV_TYPE_Q8_0)
+        return capped(v, score_quantized(v, pos, type));
     for (uint32_t d = 0; d < a->head_dim; d++) {
-        float k = ref_kv_read(v->b[1], ref_k_index(v->kv_head, pos, d, a->head_dim, a->n_ctx), f16);
+        float k =
+            ref_kv_read(v->b[1], ref_k_index(v->kv_head, pos, d, a->head_dim, a->n_ctx), type);
         s[d % 4] = s[d % 4] + exact_sanitize(v->q[d]) * k;
     }
-    float x = ((s[0] + s[1]) + (s[2] + s[3])) * v->scale;
-    return v->op->spec[SPEC_ATTN] & ATTN_SOFTCAP ? ref_softcap_one(x, a->softcap, a->softcap_inv)
-                                                 : x;
+    return capped(v, ((s[0] + s[1]) + (s[2] + s[3])) * v->scale);
+}
+
+/* Quantised: a scale applies to its position's weight. */
+static float weighted_value(const struct attention_args *a, const void *v, uint32_t head,
+    uint32_t pos, uint32_t dim, uint32_t type, float weight)
+{
+    if (type < KV_TYPE_Q8_0)
+        return weight * ref_kv_read(v, ref_v_index(head, pos, dim, a->head_dim, a->n_ctx), type);
+    struct ref_kv_shape shape = {a->head_dim, a->n_ctx, a->n_head_kv, type};
+    struct ref_kv_place place = ref_kv_place(&shape, true, head, pos, dim);
+    return weight * ref_kv_scale(v, place) * ref_kv_number(v, place, type);
 }
 
 static void attend_chunk(const struct view *v, uint32_t chunk, struct partial *out)
@@ -66,24 +106,38 @@ static void attend_chunk(const struct view *v, uint32_t chunk, struct partial *o
     for (uint32_t d = 0; d < a->head_dim; d++) {
         float o = 0.0f;
         for (uint32_t j = 0; j < n; j++)
-            o = o + p[j] * ref_kv_read(v->b[2],
-                               ref_v_index(v->kv_head, first + j, d, a->head_dim, a->n_ctx),
-                               v->op->spec[SPEC_KV_F16]);
+            o = o +
+                weighted_value(a, v->b[2], v->kv_head, first + j, d, v->op->spec[SPEC_KV], p[j]);
         out->o[d] = exact_sanitize(o);
     }
 }
 
+static void put_blocks(
+    const struct attention_args *a, const struct partial *all, uint32_t head, uint32_t *y)
+{
+    for (uint32_t i = 0; i < a->head_dim / 32; i++) {
+        uint32_t block = head * (a->head_dim / 32) + i;
+        ref_quantize_block(all->o + 32 * i, a->y_steps * a->y_lanes,
+            block % a->y_steps * a->y_lanes + block / a->y_steps, y);
+    }
+}
+
 static void finish(
-    const struct op *op, void *const *b, struct partial *all, uint32_t head, float *y)
+    const struct op *op, void *const *b, struct partial *all, uint32_t head, uint32_t t)
 {
     const struct attention_args *a = (const void *)op->args;
     if (op->spec[SPEC_ATTN] & ATTN_SINKS) {
-        const struct partial sink = {.m = exact_sanitize(((const float *)b[6])[head]), .l = 1.0f};
+        const struct partial sink = {.m = exact_sanitize(((const float *)b[7])[head]), .l = 1.0f};
         join_partial(all, &sink, a->head_dim);
     }
     float inv = exact_recip(all->l);
     for (uint32_t d = 0; d < a->head_dim; d++)
-        y[head * a->head_dim + d] = all->o[d] * inv;
+        all->o[d] = all->o[d] * inv;
+    if (op->spec[SPEC_OUT] == OUT_Q8)
+        put_blocks(a, all, head, b[3]);
+    else
+        memcpy((float *)b[3] + (size_t)t * a->y_stride + head * a->head_dim, all->o,
+            a->head_dim * 4ull);
 }
 
 static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t head, uint32_t n_pos)
@@ -112,17 +166,15 @@ static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t hea
         attend_chunk(&v, c, &part);
         if (split)
             memcpy((float *)b[5] + ((size_t)c * a->n_head + head) * size, &part, size * 4);
-        else if (c == start)
+        if (c == start)
             all = part;
         else
             join_partial(&all, &part, a->head_dim);
     }
-    if (split)
-        return;
     if (end < n_chunks)
         memcpy(p, &all, size * 4);
     else
-        finish(op, b, &all, head, (float *)b[3] + (size_t)t * a->y_stride);
+        finish(op, b, &all, head, t);
 }
 
 void ref_attention(const struct op *op, void *const *b)

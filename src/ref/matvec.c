@@ -91,7 +91,7 @@ static void run_out(
         }
         if (rope)
             ref_rope_head(&heads, b[8], ((const struct step_args *)b[4])->pos,
-                (a->y_first + first) / group, sums, b[2], b[6], b[7], op->spec[SPEC_KV_F16]);
+                (a->y_first + first) / group, sums, b[2], b[6], b[7], op->spec[SPEC_KV]);
         else
             finish_swiglu(a, sums, first, b[2]);
     }

@@ -13,8 +13,8 @@ float ref_dot(const struct op *op, const struct quant_layout *l, const uint32_t 
     const void *x);
 float ref_silu_mul_one(float gate, float up);
 /* One head at position pos: rotated (but V), sanitised, and stored. x: [head_dim]; head: of Q, K
- * and V in this order; q: where head 0 of Q goes. */
+ * and V in this order; q: where head 0 of Q goes; kv_type: KV_TYPE_... */
 void ref_rope_head(const struct rope_kv_args *a, const float *rot, uint32_t pos, uint32_t head,
-    const float *x, float *q, void *k, void *v, bool f16);
+    const float *x, float *q, void *k, void *v, uint32_t kv_type);
 
 #endif

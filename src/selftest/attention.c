@@ -1,19 +1,27 @@
-/* attention and attn_reduce: positions around chunks, head sizes, shared K and V heads, both
- * caches. Split and looped attention must agree to the bit. */
+/* attention: positions around chunks, head sizes, shared K and V heads, all caches. Split and
+ * looped attention must agree to the bit. */
 #include "selftest/case.h"
 
-/* A decode step two ways: split by chunks, and as a batch that happens to hold one token. */
+#include <string.h>
+
+/* A decode step two ways: split by chunks, and as a batch that happens to hold one token; and once
+ * more as 8-bit blocks. */
 static void append_decode(struct test *t, struct rows qkv, const struct kv_cache *kv,
     struct head_shape shape, const struct attn_options *o, struct rows y[2])
 {
     uint32_t n_ctx =
         t->list.history.size / 4 > kv->n_ctx ? (uint32_t)t->list.history.size / 4 : kv->n_ctx;
     struct gpu_view partials = test_output(t, op_attention_partial_bytes(shape, n_ctx, 2));
+    memset(test_data(t, partials), 0, partials.size);
     for (uint32_t i = 0; i < 2; i++) {
         y[i] = test_output_rows(t, 1, shape.n_head * shape.head_dim);
         t->list.n_tokens = 1 + i;
         op_attention_with(&t->list, y[i], qkv, kv, partials, shape, o);
     }
+    t->list.n_tokens = 1;
+    if (op_can_attention_q8(&t->list, shape))
+        op_attention_q8(&t->list, test_output_q8(t, 1, shape.n_head * shape.head_dim), qkv, kv,
+            partials, shape, o);
 }
 
 /* Positions of a cache that holds `pos + tokens` of them, or no more than a window's. */
@@ -26,22 +34,24 @@ static uint32_t positions_of(const struct attn_options *o, uint32_t pos, uint32_
     return ring < all ? ring : all;
 }
 
-static void run_with(struct test *t, struct head_shape shape, bool f16, uint32_t pos,
+static void run_with(struct test *t, struct head_shape shape, uint32_t type, uint32_t pos,
     uint32_t tokens, enum fill fill, const struct attn_options *o)
 {
+    if (type >= KV_TYPE_Q8_0 && shape.head_dim % 32 != 0)
+        type -= KV_TYPE_Q8_0;
     uint32_t n = shape.n_head * shape.head_dim, kv_n = shape.n_head_kv * shape.head_dim;
     uint32_t n_ctx = positions_of(o, pos, tokens);
     struct rows y[2];
     test_begin(t, tokens, pos, 100,
-        "heads=%u/%u dim=%u f16=%d pos=%u tokens=%u fill=%d window=%u cap=%g temperature=%g%s",
-        shape.n_head, shape.n_head_kv, shape.head_dim, f16, pos, tokens, (int)fill, o->window,
+        "heads=%u/%u dim=%u kv=%u pos=%u tokens=%u fill=%d window=%u cap=%g temperature=%g%s",
+        shape.n_head, shape.n_head_kv, shape.head_dim, type, pos, tokens, (int)fill, o->window,
         (double)o->softcap, (double)o->temperature, o->sinks.size ? " sinks" : "");
     struct attn_options options = *o;
     if (o->sinks.size) /* asked for */
         options.sinks = test_exact_input(t, shape.n_head, FILL_NORMAL);
     test_step(t)->chunks_y = shape.n_head;
     struct rows qkv = test_rows(t, tokens, n + 2 * kv_n, fill);
-    struct kv_cache kv = test_kv(t, shape, n_ctx, f16, (int)fill);
+    struct kv_cache kv = test_kv(t, shape, n_ctx, type, (int)fill);
     if (tokens == 1) {
         append_decode(t, qkv, &kv, shape, &options, y);
     } else {
@@ -63,10 +73,10 @@ static void run_with(struct test *t, struct head_shape shape, bool f16, uint32_t
         test_expect_equal(t, y[0].view, y[1].view, n * 4ull, "split and looped attention differ");
 }
 
-static void run(struct test *t, struct head_shape shape, bool f16, uint32_t pos, uint32_t tokens,
-    enum fill fill)
+static void run(struct test *t, struct head_shape shape, uint32_t type, uint32_t pos,
+    uint32_t tokens, enum fill fill)
 {
-    run_with(t, shape, f16, pos, tokens, fill, &(struct attn_options){0});
+    run_with(t, shape, type, pos, tokens, fill, &(struct attn_options){0});
 }
 
 static const struct head_shape shapes[] = {{1, 1, 4, 4}, {1, 1, 32, 32}, {4, 2, 64, 64},
@@ -103,13 +113,14 @@ static void run_decode(struct test *t)
 {
     run_options(t, 1);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
-        run(t, shapes[i % 7], i / 2 % 2, positions[i], 1, FILL_NORMAL);
+        for (uint32_t kv = i / 2 % 2; kv < 4; kv += 2)
+            run(t, shapes[i % 7], kv, positions[i], 1, FILL_NORMAL);
     for (uint32_t i = 0; i < 7; i++)
-        run(t, shapes[i], i % 2, 130 + 7 * i, 1, (enum fill)(i % FILL_COUNT));
-    for (uint32_t i = 0; i < 2 * FILL_COUNT; i++)
-        run(t, shapes[2], i & 1, 400, 1, (enum fill)(i / 2));
+        run(t, shapes[i], i % 4, 130 + 7 * i, 1, (enum fill)(i % FILL_COUNT));
+    for (uint32_t i = 0; i < 4 * FILL_COUNT; i++)
+        run(t, shapes[2], i & 3, 400, 1, (enum fill)(i / 4));
     if (t->slow)
-        run(t, (struct head_shape){32, 8, 64, 64}, true, 4000, 1, FILL_NORMAL);
+        run(t, (struct head_shape){32, 8, 64, 64}, KV_TYPE_F16, 4000, 1, FILL_NORMAL);
 }
 
 void selftest_cases_attn_tile(struct test *t)
@@ -120,18 +131,13 @@ void selftest_cases_attn_tile(struct test *t)
         run(t, shapes[i], i % 2, 120, 17, (enum fill)(i % FILL_COUNT));
     for (uint32_t i = 0; i < 2 * FILL_COUNT; i++)
         run(t, shapes[2], i & 1, 126, 4, (enum fill)(i / 2));
-    run(t, shapes[4], true, 0, 150, FILL_NORMAL); /* several chunks in one tile's rows */
+    run(t, shapes[4], KV_TYPE_F16, 0, 150, FILL_NORMAL); /* several chunks in one tile's rows */
     /* Longer than one dispatch does: 65535 iterations would end at about position 4500. */
-    run(t, shapes[5], true, 5000, 2, FILL_NORMAL);
+    run(t, shapes[5], KV_TYPE_F16, 5000, 2, FILL_NORMAL);
     if (t->slow)
-        run(t, (struct head_shape){32, 8, 64, 64}, true, 500, 64, FILL_NORMAL);
+        run(t, (struct head_shape){32, 8, 64, 64}, KV_TYPE_F16, 500, 64, FILL_NORMAL);
     if (t->slow)
-        run(t, shapes[1], true, 20000, 2, FILL_NORMAL);
-}
-
-void selftest_cases_attn_reduce(struct test *t)
-{
-    run_decode(t);
+        run(t, shapes[1], KV_TYPE_F16, 20000, 2, FILL_NORMAL);
 }
 
 void selftest_cases_attention(struct test *t)
@@ -139,15 +145,15 @@ void selftest_cases_attention(struct test *t)
     run_decode(t);
     run_options(t, 3);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
-        run(t, shapes[(i + 1) % 7], i % 2, positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
+        run(t, shapes[(i + 1) % 7], i % 4, positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
     for (uint32_t i = 0; i < 7; i++)
-        run(t, shapes[i], i % 2, 120, 17, (enum fill)(i % FILL_COUNT));
-    for (uint32_t i = 0; i < 2 * FILL_COUNT; i++)
-        run(t, shapes[2], i & 1, 126, 4, (enum fill)(i / 2));
+        run(t, shapes[i], i % 4, 120, 17, (enum fill)(i % FILL_COUNT));
+    for (uint32_t i = 0; i < 4 * FILL_COUNT; i++)
+        run(t, shapes[2], i & 3, 126, 4, (enum fill)(i / 4));
     /* Longer than one dispatch does: 65535 iterations would end at about position 4500. */
-    run(t, shapes[5], true, 5000, 2, FILL_NORMAL);
+    run(t, shapes[5], KV_TYPE_F16, 5000, 2, FILL_NORMAL);
     if (t->slow)
-        run(t, (struct head_shape){32, 8, 64, 64}, true, 500, 64, FILL_NORMAL);
+        run(t, (struct head_shape){32, 8, 64, 64}, KV_TYPE_F16, 500, 64, FILL_NORMAL);
     if (t->slow)
-        run(t, shapes[1], true, 20000, 2, FILL_NORMAL);
+        run(t, shapes[1], KV_TYPE_F16, 20000, 2, FILL_NORMAL);
 }

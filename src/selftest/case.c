@@ -192,23 +192,44 @@ struct matrix test_matrix(struct test *t, uint32_t n, uint32_t n_rows, uint32_t 
     return m;
 }
 
-struct kv_cache test_kv(struct test *t, struct head_shape shape, uint32_t n_ctx, bool f16, int fill)
+/* Any numbers, and scales that are values of the exact range. */
+static struct gpu_view quantized_cache(
+    struct test *t, uint32_t words, uint32_t scales, enum fill fill)
 {
-    struct kv_cache kv = {.n_ctx = n_ctx, .f16 = f16};
-    uint32_t words = n_ctx * shape.n_head_kv * shape.head_dim / (f16 ? 2 : 1);
+    struct gpu_view view = test_input(t, words, FILL_BITS);
+    uint32_t *x = test_data(t, view);
+    if (t->own->status != HEKLA_OK)
+        return view;
+    tester_fill(t, x + words - scales, scales, fill);
+    for (uint32_t k = words - scales; k < words; k++)
+        x[k] = exact_bits(exact_sanitize(exact_from_bits(x[k])));
+    return view;
+}
+
+static struct gpu_view half_cache(struct test *t, uint32_t words, enum fill fill)
+{
+    struct gpu_view view = test_input(t, words, fill);
+    uint32_t *x = test_data(t, view);
+    /* Halves of ordinary numbers: from the word's low bits, as the upper half is no half float. */
+    for (uint32_t k = 0; fill != FILL_BITS && k < view.size / 4; k++)
+        x[k] = exact_float_to_half(exact_from_bits(x[k])) |
+               exact_float_to_half((float)(int32_t)(x[k] << 8) * 0x1p-30f) << 16;
+    return view;
+}
+
+struct kv_cache test_kv(
+    struct test *t, struct head_shape shape, uint32_t n_ctx, uint32_t type, int fill)
+{
+    struct kv_cache kv = {.n_ctx = n_ctx, .type = type};
+    uint32_t n = n_ctx * shape.n_head_kv * shape.head_dim;
+    uint32_t words = (uint32_t)(op_kv_bytes(type, n) / 4);
     assert(n_ctx % K_TILE == 0);
-    for (int i = 0; i < 2; i++) {
-        struct gpu_view view = fill < 0 ? test_output(t, words * 4ull)
-                               : f16    ? test_input(t, words, (enum fill)fill)
-                                        : test_exact_input(t, words, (enum fill)fill);
-        uint32_t *x = test_data(t, view);
-        /* Halves of ordinary numbers: from the word's low bits, as the upper half is no half float.
-         */
-        for (uint32_t k = 0; f16 && fill >= 0 && fill != FILL_BITS && k < view.size / 4; k++)
-            x[k] = exact_float_to_half(exact_from_bits(x[k])) |
-                   exact_float_to_half((float)(int32_t)(x[k] << 8) * 0x1p-30f) << 16;
-        *(i ? &kv.v : &kv.k) = view;
-    }
+    for (int i = 0; i < 2; i++)
+        *(i ? &kv.v : &kv.k) = fill < 0              ? test_output(t, words * 4ull)
+                               : type == KV_TYPE_F32 ? test_exact_input(t, words, (enum fill)fill)
+                               : type == KV_TYPE_F16
+                                   ? half_cache(t, words, (enum fill)fill)
+                                   : quantized_cache(t, words, n / 32, (enum fill)fill);
     return kv;
 }
 

@@ -59,9 +59,9 @@ struct rows_q8 test_output_q8(struct test *t, uint32_t n_tokens, uint32_t n);
 struct rows_q8 test_rows_q8(struct test *t, uint32_t n_tokens, struct rows x);
 /* Random file blocks, packed; shards get equal rows, but for the last. */
 struct matrix test_matrix(struct test *t, uint32_t n, uint32_t n_rows, uint32_t n_shards);
-/* fill < 0: an output. */
+/* type: KV_TYPE_...; fill < 0: an output. */
 struct kv_cache test_kv(
-    struct test *t, struct head_shape shape, uint32_t n_ctx, bool f16, int fill);
+    struct test *t, struct head_shape shape, uint32_t n_ctx, uint32_t type, int fill);
 
 void test_vary(struct test *t, const struct variation *v);
 /* Runs the ops: on the reference, and on the device each op of this row alone (in all variations)

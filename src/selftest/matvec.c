@@ -99,20 +99,20 @@ static void run_norm(struct test *t, uint32_t n, uint32_t rows, uint32_t shards,
 
 /* parts: Q, K and V in one matrix, or Q and K, then V */
 static void run_qkv(struct test *t, uint32_t n, struct head_shape shape, uint32_t parts,
-    uint32_t pos, bool f16, enum fill fill)
+    uint32_t pos, uint32_t kv_type, enum fill fill)
 {
     const uint32_t n_ctx = 544;
     uint32_t qk = (shape.n_head + shape.n_head_kv) * shape.head_dim;
     uint32_t v = shape.n_head_kv * shape.head_dim;
-    test_begin(t, 1, pos, 100, "qkv n=%u heads=%u/%u of %u rot=%u parts=%u pos=%u f16=%d fill=%d",
-        n, shape.n_head, shape.n_head_kv, shape.head_dim, shape.n_rot, parts, pos, f16, (int)fill);
+    test_begin(t, 1, pos, 100, "qkv n=%u heads=%u/%u of %u rot=%u parts=%u pos=%u kv=%u fill=%d", n,
+        shape.n_head, shape.n_head_kv, shape.head_dim, shape.n_rot, parts, pos, kv_type, (int)fill);
     struct norm_input in = norm_of(t, n, fill);
-    struct kv_cache kv = test_kv(t, shape, n_ctx, f16, -1);
+    struct kv_cache kv = test_kv(t, shape, n_ctx, kv_type, -1);
     struct gpu_view rope = test_exact_input(t, (ROPE_LOW + n_ctx / ROPE_LOW + 1) * shape.n_rot, 0);
     struct rows q = test_output_rows(t, 1, qk + v);
     /* An op keeps a matrix' views, not its shards, of which there is one array. */
     struct matrix w = test_matrix(t, n, parts == 1 ? qk + v : qk, 1);
-    add_bias(t, &w, fill & 1 || !f16);
+    add_bias(t, &w, fill & 1 || kv_type != KV_TYPE_F16);
     if (!op_can_norm(&t->list, &w))
         return;
     op_norm_qkv(&t->list, q, &kv, &w, 0, &in, rope, shape);
@@ -142,8 +142,8 @@ static void run_rows(struct test *t, uint32_t n)
     if (n % quant_types[t->quant].block_elements)
         return;
     run_norm(t, n, 70, 1, FILL_NORMAL);
-    run_qkv(t, n, (struct head_shape){4, 2, 64, 64}, 1, 300, true, FILL_NORMAL);
-    run_qkv(t, n, (struct head_shape){4, 2, 64, 64}, 2, 300, false, FILL_NORMAL);
+    run_qkv(t, n, (struct head_shape){4, 2, 64, 64}, 1, 300, KV_TYPE_F16, FILL_NORMAL);
+    run_qkv(t, n, (struct head_shape){4, 2, 64, 64}, 2, 300, KV_TYPE_F32, FILL_NORMAL);
     run_swiglu(t, n, 96, 1, FILL_NORMAL);
 }
 
@@ -152,7 +152,8 @@ static void run_fused(struct test *t, bool sweep)
     if (quant_types[t->quant].class != QUANT_CLASS_INT)
         return;
     run_norm(t, 1024, 70, 1, FILL_NORMAL);
-    run_qkv(t, 256, (struct head_shape){4, 2, 64, 64}, 1, 300, true, FILL_NORMAL);
+    for (uint32_t kv = KV_TYPE_F16; kv <= (sweep ? KV_TYPE_Q4_0 : KV_TYPE_F16); kv++)
+        run_qkv(t, 256, (struct head_shape){4, 2, 64, 64}, 1, 300, kv, FILL_NORMAL);
     run_swiglu(t, 256, 96, 1, FILL_NORMAL);
     if (t->n_embd)
         run_rows(t, t->n_embd);
@@ -168,7 +169,7 @@ static void run_fused(struct test *t, bool sweep)
     for (uint32_t fill = 0; fill < FILL_COUNT; fill++) {
         run_norm(t, 256, 6, 1, (enum fill)fill);
         run_qkv(t, 256, (struct head_shape){3, 1, 20 + 12 * (fill % 3), 16}, 1 + fill % 2, fill * 7,
-            fill & 1, (enum fill)fill);
+            fill % 3 == 1 ? fill % 4 : fill & 1, (enum fill)fill);
         run_swiglu(t, 256, 32, 1, (enum fill)fill);
     }
     if (t->slow)

@@ -26,6 +26,8 @@ struct file_case {
 static const struct file_case files[] = {
     {"q8_0", HEKLA_KV_F16, false, LONGEST},
     {"q8_0", HEKLA_KV_F32, false, 64},
+    {"q8_0", HEKLA_KV_Q8_0, false, 64},
+    {"q8_0", HEKLA_KV_Q4_0, false, 64},
     {"f32", HEKLA_KV_F32, true, 64},
     {"q4_0", HEKLA_KV_F16, true, 64},
     {"q4_k_m", HEKLA_KV_F16, true, 64},
@@ -53,7 +55,8 @@ static hekla_model *open_case(const struct file_case *f, const char *path, const
 
 static const char *kv_name(const struct file_case *f)
 {
-    return f->kv == HEKLA_KV_F32 ? "f32" : "f16";
+    static const char *const names[] = {"auto", "f32", "f16", "q8_0", "q4_0"};
+    return names[f->kv];
 }
 
 static bool find_vector(const char *table, const struct file_case *f, size_t n, uint64_t *hash)

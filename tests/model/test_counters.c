@@ -199,16 +199,16 @@ static void reused_prefixes_change_nothing(void **state)
     hekla_model_close(model);
 }
 
-static void both_cache_types_run(void **state)
+static void all_cache_types_run(void **state)
 {
     (void)state;
     hekla_model *model = open_model(NULL, NULL);
     hekla_token prompt[N_PROMPT];
     uint32_t n_vocab = vocab_of(model);
-    uint64_t hashes[3];
-    struct hekla_stats stats[3];
+    uint64_t hashes[5];
+    struct hekla_stats stats[5];
     get_prompt(model, prompt);
-    for (int kv = HEKLA_KV_AUTO; kv <= HEKLA_KV_F16; kv++) {
+    for (int kv = HEKLA_KV_AUTO; kv <= HEKLA_KV_Q4_0; kv++) {
         hekla_session *session = open_session(model,
             &(struct hekla_session_options){.n_ctx = N_CTX, .kv_type = (enum hekla_kv_type)kv});
         eval(session, prompt, N_PROMPT);
@@ -217,8 +217,10 @@ static void both_cache_types_run(void **state)
         hekla_session_close(session);
     }
     assert_true(hashes[HEKLA_KV_AUTO] == hashes[HEKLA_KV_F16]); /* its weights are not F32 */
-    assert_true(hashes[HEKLA_KV_F32] != hashes[HEKLA_KV_F16]);
-    assert_true(stats[HEKLA_KV_F32].device_bytes > stats[HEKLA_KV_F16].device_bytes);
+    for (int kv = HEKLA_KV_F32; kv < HEKLA_KV_Q4_0; kv++) {
+        assert_true(hashes[kv] != hashes[kv + 1]);
+        assert_true(stats[kv].device_bytes > stats[kv + 1].device_bytes);
+    }
     hekla_model_close(model);
 }
 
@@ -335,7 +337,7 @@ int main(void)
         cmocka_unit_test(generating_makes_nothing),
         cmocka_unit_test(prompts_are_recorded_once),
         cmocka_unit_test(reused_prefixes_change_nothing),
-        cmocka_unit_test(both_cache_types_run),
+        cmocka_unit_test(all_cache_types_run),
         cmocka_unit_test(threads_do_not_disturb_each_other),
         cmocka_unit_test(bad_requests_leave_a_session_as_it_was),
     };

@@ -70,7 +70,10 @@ while read -r file; do
                 n++
                 if (!($1 in fixed)) bad("may be contracted: " $0)
             } else if ($3 == "OpExtInst") {
-                if (!($6 in exact) && $6 != "Fma") bad("not exact: " $0)
+                # Exact but for denormals, which a driver may flush; the self-test has them, and what
+                # is not a baseline kernel has one to fall back on.
+                halves = $6 == "UnpackHalf2x16" && !baseline
+                if (!($6 in exact) && $6 != "Fma" && !halves) bad("not exact: " $0)
             } else if (!($3 in copies)) bad("not exact: " $0)
         }
         END {
