@@ -63,7 +63,7 @@ if(files)
         hekla_test(kernels.${part} kernel_tests --part ${part}/4)
     endforeach()
     hekla_test(kernels.masks kernel_tests --masks)
-    hekla_test(quick.kernels kernel_tests --quick)
+    hekla_test(quick.kernels kernel_tests --quick --few)
 endif()
 
 # That the benchmarks run; their numbers are not looked at.

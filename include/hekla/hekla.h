@@ -467,14 +467,14 @@ HEKLA_API hekla_status hekla_sampling_check(
  * on the device where it can (penalties, top_k, top_p, min_p, temperature, in this order), else on
  * the host; a detail notice of the model tells which and why. sampling NULL: the model's. With a
  * grammar a token is drawn as without one, and again among those allowed only if it is refused;
- * ends with an end token, whatever ignore_end says, or when nothing can follow; HEKLA_UNSUPPORTED if no token of the
- * vocabulary goes on. mirostat and adaptive_p begin anew with each call. Random numbers are a
- * function of seed and position alone, so a seed gives the same text everywhere. `token` is called
- * for each token, in order; it returns false to stop. An end token is reported to the callback, and
- * then generation stops unless ignore_end. Afterwards the session holds all reported tokens but the
- * last, which is not evaluated yet (hekla_session_pos tells); hekla_session_sync with the full list
- * continues. Returns HEKLA_OK also when stopped. *generated (may be NULL) gets the number of
- * tokens. */
+ * ends with an end token, whatever ignore_end says, or when nothing can follow; HEKLA_UNSUPPORTED
+ * if no token of the vocabulary goes on. mirostat and adaptive_p begin anew with each call. Random
+ * numbers are a function of seed and position alone, so a seed gives the same text everywhere.
+ * `token` is called for each token, in order; it returns false to stop. An end token is reported to
+ * the callback, and then generation stops unless ignore_end. Afterwards the session holds all
+ * reported tokens but the last, which is not evaluated yet (hekla_session_pos tells);
+ * hekla_session_sync with the full list continues. Returns HEKLA_OK also when stopped. *generated
+ * (may be NULL) gets the number of tokens. */
 HEKLA_API hekla_status hekla_session_generate(hekla_session *session,
     const struct hekla_sampling *sampling, int64_t n, bool ignore_end,
     bool (*token)(void *user, hekla_token token), void *user, size_t *generated,

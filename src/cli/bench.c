@@ -146,8 +146,8 @@ static void measure_all(struct bench *b)
     size_t n = 0, visited = 0;
     b->code = cli_list_devices(&list, &n, &err);
     if (b->code == CLI_OK && !b->options->all_devices)
-        measure_device(b, list, n,
-            b->options->device ? b->options->device : cli_default_device(id));
+        measure_device(
+            b, list, n, b->options->device ? b->options->device : cli_default_device(id));
     for (size_t i = 0; b->options->all_devices && i < n && b->code == CLI_OK; i++)
         if (list[i].usable && strcmp(list[i].id, "ref") != 0) {
             visited++;

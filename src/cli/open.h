@@ -22,5 +22,4 @@ int cli_open_model(hekla_model **out, const char *path, const char *device, doub
 /* Header and tokenizer only: needs no device. */
 int cli_open_vocabulary(hekla_model **out, const char *path);
 
-
 #endif

@@ -42,14 +42,13 @@ int cli_predict(const char *path, const char *synthetic, const char *device)
     cli_proof_open(&proof);
     if (path && synthetic)
         return cli_fail(CLI_USAGE, "-m and --synthetic cannot be used together");
-    hekla_status status =
-        hekla_predict(&(struct hekla_model_options){.path = path,
-                          .synthetic = synthetic,
-                          .device = device ? device : cli_default_device(id),
-                          .caps = caps && *caps ? caps : NULL,
-                          .proof = proof.proof,
-                          .notice = cli_notice},
-            &prediction, &err);
+    hekla_status status = hekla_predict(&(struct hekla_model_options){.path = path,
+                                            .synthetic = synthetic,
+                                            .device = device ? device : cli_default_device(id),
+                                            .caps = caps && *caps ? caps : NULL,
+                                            .proof = proof.proof,
+                                            .notice = cli_notice},
+        &prediction, &err);
     if (cli_interrupt_count() > 0)
         return CLI_INTERRUPTED;
     if (status != HEKLA_OK)

@@ -205,8 +205,8 @@ static hekla_status run_tokens(struct run *r, const struct consumer *c, struct h
         if (r->received == 1 && may_run_ahead(r))
             status = submit_ahead(r, err); /* the device works while the host prints */
         bool ends = !c->ignore_end || r->sampling->matcher;
-        r->stopped = (c->token && !c->token(c->user, id)) ||
-                     (ends && hekla_token_is_end(r->s->model, id));
+        r->stopped =
+            (c->token && !c->token(c->user, id)) || (ends && hekla_token_is_end(r->s->model, id));
     }
     return status;
 }

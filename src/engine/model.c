@@ -226,8 +226,8 @@ hekla_status engine_open(hekla_model **out, const struct hekla_model_options *op
     struct hekla_model *model = engine_create(err);
     if (!model)
         return HEKLA_MEMORY;
-    hekla_status status = made ? open_named(model, made, err)
-                               : open_header(model, o->path, file, o->vocab_only, err);
+    hekla_status status =
+        made ? open_named(model, made, err) : open_header(model, o->path, file, o->vocab_only, err);
     const char *warning = model->tokenizer ? tokenizer_warning(model->tokenizer) : NULL;
     if (status == HEKLA_OK && o->notice && warning)
         o->notice(o->notice_user, HEKLA_NOTICE_WARNING, warning);

@@ -118,8 +118,7 @@ static hekla_status place_target(
     size_t n_rules;
     const struct weight_rule *rules = arch_rules(&n_rules);
     t->m.dev = p->layer->m.dev;
-    hekla_status status =
-        model_weights_place(&t->m, t->gguf, "the model", rules, n_rules, err);
+    hekla_status status = model_weights_place(&t->m, t->gguf, "the model", rules, n_rules, err);
     s->model = t;
     uint32_t n_ctx = t->m.params.n_ctx_train < CTX ? t->m.params.n_ctx_train : CTX;
     return status ? status

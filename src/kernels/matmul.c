@@ -25,14 +25,11 @@ static enum kernel choose_variant(const struct op_list *list, int quant)
     return K_matmul;
 }
 
-bool matmul_wanted(const struct op_list *list, int quant, uint32_t n_cols)
+bool matmul_wanted(const struct op_list *list, uint32_t n_cols)
 {
     if (is_asked(list, K_matmul) || is_asked(list, K_matvec))
         return is_asked(list, K_matmul);
-    /* A processor shares nothing between invocations but by subgroups. */
-    if (list->caps->row_threads)
-        return n_cols > 1 && choose_variant(list, quant) == K_matmul_sub;
-    return n_cols >= FEWEST_TOKENS;
+    return n_cols >= (list->caps->row_threads ? 2 : FEWEST_TOKENS);
 }
 
 /* The sums of a tree fill most of a GPU's registers, and where subgroups are small, an invocation
@@ -121,7 +118,7 @@ void matmul_append(struct op_list *list, const struct matmul_call *c)
 
 bool op_can_swiglu(const struct op_list *list, const struct matrix *w)
 {
-    return w->n_shards && !w->bias.buffer && matmul_wanted(list, (int)w->quant, list->n_tokens);
+    return w->n_shards && !w->bias.buffer && matmul_wanted(list, list->n_tokens);
 }
 
 void op_swiglu(

@@ -14,7 +14,7 @@ struct matmul_call {
 };
 
 /* Whether so many tokens are better served by matmul than by matvec. */
-bool matmul_wanted(const struct op_list *list, int quant, uint32_t n_cols);
+bool matmul_wanted(const struct op_list *list, uint32_t n_cols);
 void matmul_append(struct op_list *list, const struct matmul_call *c);
 
 #endif

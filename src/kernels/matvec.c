@@ -48,10 +48,8 @@ static uint32_t shared_bytes(const struct matrix *w, bool norm, uint32_t size_y)
 
 /* Tokens of a workgroup. Four rows of unpacked weights are all that the registers of small GPUs
  * hold beside one token's activations. */
-static uint32_t most_columns(const struct gpu_caps *caps, int quant)
+static uint32_t most_columns(int quant)
 {
-    if (caps->row_threads)
-        return 8;
     return quant_types[quant].class == QUANT_CLASS_FLOAT ? 2 : 1;
 }
 
@@ -59,8 +57,8 @@ static void choose_shape(const struct op_list *list, struct op *op, const struct
 {
     const struct gpu_caps *caps = list->caps;
     uint32_t n_cols = c->n_cols ? c->n_cols : list->n_tokens;
-    uint32_t most = most_columns(caps, op->quant);
-    op->spec[SPEC_COLS] = n_cols >= most ? most : n_cols >= 4 ? 4 : n_cols >= 2 ? 2 : 1;
+    uint32_t most = most_columns(op->quant);
+    op->spec[SPEC_COLS] = n_cols < most ? n_cols : most;
     op->spec[SPEC_NORM] = c->norm ? norm_slots(c->w) : 0;
     op->spec[SPEC_OUT] = c->out;
     if (c->kv)
@@ -165,7 +163,7 @@ void op_matvec(struct op_list *list, struct rows y, uint32_t y_first, const stru
         .flags = (bias.buffer ? MATVEC_BIAS : 0) | (add ? MATVEC_ADD : 0),
         .bias = bias,
     };
-    if (matmul_wanted(list, (int)w->quant, n_cols ? n_cols : list->n_tokens)) {
+    if (matmul_wanted(list, n_cols ? n_cols : list->n_tokens)) {
         matmul_append(list, &many);
         return;
     }

@@ -33,6 +33,7 @@ struct test {
     int quant;           /* the row's, or -1 */
     uint32_t n_embd;     /* of the model that the test is for; 0: of none */
     bool slow;           /* sizes of real models, and many variations, are wanted */
+    bool quick;          /* a model waits: no more than shows each pipeline at work */
     bool other_shapes;   /* the product's choices for the other kind of device */
     struct tester *own;
 };

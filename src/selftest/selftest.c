@@ -73,6 +73,7 @@ static void run_row(struct tester *own)
         .quant = row->quant_id,
         .n_embd = own->opt->n_embd,
         .slow = own->opt->effort == SELFTEST_FULL || (!quick && !caps->row_threads),
+        .quick = quick,
         .list.caps = &own->caps,
         .list.variant = row->kernel_id};
     row->why_not = why_not(row->kernel_id, row->quant_id, caps);

@@ -2,7 +2,7 @@
  * kernel_tests [--slow | --quick] [--verbose] [--masks] [--part I/N] [FILTER]: every kernel against
  * the C reference on the device named by HEKLA_TEST_DEVICE (else the best), with capabilities
  * lowered by HEKLA_CAPS. FILTER: part of "kernel quant". --masks: a choice of rows under each mask
- * of tests/masks.h. --part: every Nth row. Exit status 1: a row failed, 77: there is no device.
+ * of tests/masks.h. --part: every Nth row. --few: of two formats, and what has none. Exit status 1: a row failed, 77: there is no device.
  */
 #include "../masks.h"
 #include "selftest/selftest.h"
@@ -121,7 +121,7 @@ int main(int argc, char **argv)
     struct selftest_set only;
     struct selftest_options opt = {.effort = SELFTEST_NORMAL, .only = &only, .report = print_line};
     const char *filter = NULL, *part = "1/1";
-    bool masks = false;
+    bool masks = false, few = false;
     struct gpu_device *dev = NULL;
     struct hekla_error err = {0};
     for (int i = 1; i < argc; i++) {
@@ -133,12 +133,17 @@ int main(int argc, char **argv)
             opt.verbose = true;
         else if (strcmp(argv[i], "--masks") == 0)
             masks = true;
+        else if (strcmp(argv[i], "--few") == 0)
+            few = true;
         else if (strcmp(argv[i], "--part") == 0 && i + 1 < argc)
             part = argv[++i];
         else
             filter = argv[i];
     }
     selftest_set_all(&only, filter);
+    for (int k = 0; few && k <= K_COUNT; k++)
+        for (int q = 0; q < QT_COUNT; q++)
+            only.has[k][q + 1] &= q == QT_q4_k || q == QT_f16;
     if (!take_part(&only, part)) {
         printf("--part needs I/N, not \"%s\"\n", part);
         return 1;
