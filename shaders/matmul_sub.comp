@@ -50,7 +50,7 @@ void add_block(inout float acc[RESULTS], uint quad[QUADS], uint slots, uint slot
     [[unroll]] for (uint k = 0u; k < QUADS; k++) {
         w_slot raw[ROWS];
         w_quad(quad[k], slots, slot, block, raw);
-        [[unroll]] for (uint r = 0u; r < ROWS; r++)
+        for (uint r = 0u; r < ROWS; r++)
             w[k * ROWS + r] = w_load(raw[r]);
     }
     /* Scale and sums of token c are with invocation c % SIZE_X. */
@@ -135,7 +135,7 @@ void main()
     [[unroll]] for (uint i = 0u; i < RESULTS; i++)
         TREE_TOTAL(part, [i], acc[i], a.lanes)
     [[unroll]] for (uint c = 0u; c < COLS; c++)
-        [[unroll]] for (uint r = 0u; r < ROWS; r++)
+        for (uint r = 0u; r < ROWS; r++)
             if (col + c >= n_cols)
                 continue;
             else if (OUT == OUT_SWIGLU)

@@ -74,14 +74,14 @@ void add_block(inout float acc[RESULTS], uint at)
             lo[i] = all[i];
         [[unroll]] for (uint c = 0u; c < COLS; c++) {
             uint x = tile_x[(2u * at + j / 4u) * TILE_COLS + col + c * SIZE_X][j % 4u];
-            [[unroll]] for (uint r = 0u; r < ROWS; r++)
+            for (uint r = 0u; r < ROWS; r++)
                 all[r * COLS + c] = dot4(tile_w[row + r].q[j], x, all[r * COLS + c]);
         }
     }
     [[unroll]] for (uint c = 0u; c < COLS; c++) {
         uvec2 m = tile_meta[at * TILE_COLS + col + c * SIZE_X];
         int sum_lo = int(m.y << 16) >> 16, sum_hi = int(m.y) >> 16;
-        [[unroll]] for (uint r = 0u; r < ROWS; r++) {
+        for (uint r = 0u; r < ROWS; r++) {
             uint i = r * COLS + c;
 #ifdef W_FLOATS
             float term = w_term(tile_w[row + r], float(lo[i]), float(all[i]), float(sum_lo + sum_hi));

@@ -2,7 +2,8 @@
  * kernel_tests [--slow | --quick] [--verbose] [--masks] [--part I/N] [FILTER]: every kernel against
  * the C reference on the device named by HEKLA_TEST_DEVICE (else the best), with capabilities
  * lowered by HEKLA_CAPS. FILTER: part of "kernel quant". --masks: a choice of rows under each mask
- * of tests/masks.h. --part: every Nth row. --few: of two formats, and what has none. Exit status 1: a row failed, 77: there is no device.
+ * of tests/masks.h. --part: every Nth row. --few: of two formats, and what has none. Exit status 1:
+ * a row failed, 77: there is no device.
  */
 #include "../masks.h"
 #include "selftest/selftest.h"

@@ -48,7 +48,8 @@ while read -r file; do
                 "OpFunctionParameter OpFunctionCall OpFunction OpGroupNonUniformShuffle " \
                 "OpGroupNonUniformShuffleXor OpGroupNonUniformShuffleUp OpGroupNonUniformShuffleDown " \
                 "OpGroupNonUniformBroadcast OpGroupNonUniformBroadcastFirst " \
-                "OpGroupNonUniformQuadBroadcast OpGroupNonUniformQuadSwap", list, " ")
+                "OpGroupNonUniformQuadBroadcast OpGroupNonUniformQuadSwap " \
+                "OpCooperativeMatrixLoadKHR", list, " ")
             for (i in list) copies[list[i]] = 1
             split("OpFAdd OpFSub OpFMul OpVectorTimesScalar", list2, " ")
             for (i in list2) arithmetic[list2[i]] = 1
@@ -60,8 +61,15 @@ while read -r file; do
         $1 == "OpAtomicFAddEXT" || $3 == "OpAtomicFAddEXT" {bad($0)}
         $3 == "OpTypeFloat" {floats[$1] = 1; if ($4 != 32) bad("float of " $4 " bits")}
         $3 ~ /^OpType(Vector|Matrix)$/ && ($4 in floats) {floats[$1] = 1}
-        $3 ~ /^OpTypeCooperativeMatrix/ && ($4 in floats) {bad("cooperative matrix of floats")}
+        # Element by element only: products of such matrices are not on the lists.
+        $3 ~ /^OpTypeCooperativeMatrix/ && ($4 in floats) {floats[$1] = 1}
         $3 == "OpConstant" && $5 == "0" {whole[$1] = 1}
+        function root_of(id) {return id in root ? root[id] : id}
+        $3 == "OpVariable" && $5 == "Function" {own[$1] = 1}
+        $3 ~ /^Op(InBounds)?AccessChain$/ {root[$1] = root_of($5)}
+        # A sum in an array of the invocation is one of all that is stored there.
+        $3 == "OpLoad" && ($4 in floats) && (root_of($5) in own) {sums[$1] = "stored" root_of($5)}
+        $1 == "OpStore" && (root_of($2) in own) {sums["stored" root_of($2)] = sums["stored" root_of($2)] " " $3}
         $3 == "OpConvertSToF" {whole[$1] = 1}
         $3 == "OpPhi" && ($4 in floats) {for (i = 5; i <= NF; i += 2) sums[$1] = sums[$1] " " $i}
         $3 == "OpExtInst" && $6 == "Fma" {sums[$1] = $7 " " $8 " " $9; line[$1] = $0}
