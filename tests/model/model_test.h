@@ -76,7 +76,7 @@ static inline hekla_model *open_model(const char *path, const char *device)
             &(struct hekla_model_options){.path = path,
                 .device = device ? device : getenv("HEKLA_TEST_DEVICE"),
                 .caps = getenv("HEKLA_CAPS"),
-                .proof = {.folder = getenv("XDG_CACHE_HOME")}},
+                .proof = {.folder = getenv("XDG_CACHE_HOME"), .helper = HEKLA_BINARY}},
             &err))
         fail_msg("%s", err.text);
     return model;

@@ -127,8 +127,10 @@ static void expect_avoided(const char *cache, const char *fault, const char *ver
         "{\"kernel\": \"matvec_dot\", \"format\": \"Q8_0\", \"verdict\": \"%s\"", verdict);
     assert_int_equal(o.exit, EXIT_SELFTEST);
     expect_words(o.out, words);
-    assert_int_equal(count_words(o.out, "\"verdict\": \"passed\""), 2);
-    assert_int_equal(count_words(o.out, "\"verdict\":"), 3);
+    uint32_t passed = count_words(o.out, "\"verdict\": \"passed\""),
+             unavailable = count_words(o.out, "\"verdict\": \"not available\"");
+    assert_true(passed >= 2); /* embed, matvec */
+    assert_int_equal(count_words(o.out, "\"verdict\":"), passed + unavailable + 1);
     outcome_free(&o);
     o = run(cache, DOT, fault, RUN);
     expect_same(&o);
