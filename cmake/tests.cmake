@@ -1,6 +1,7 @@
 # tests/unit/test_<x>.c     one program each, no device needed   ctest: unit.<x>
-# tests/kernels/*.c         together kernel_tests                ctest: kernels.<part>, kernels.masks,
-#                           and less of it: quick.kernels
+# tests/kernels/*.c         together kernel_tests                ctest: kernels.<part>: every pipeline
+#                           of the product; kernels.cases: all cases, of three formats of which the
+#                           others differ in how a block is read; kernels.masks; quick.kernels
 # tests/model/test_<x>.c    one program each                     ctest: model.<x>
 # tests/fuzz/fuzz_<x>.c     libFuzzer targets, with HEKLA_FUZZ
 # A test that exits with 77 was skipped and says why.
@@ -60,8 +61,9 @@ file(GLOB files CONFIGURE_DEPENDS tests/kernels/*.c)
 if(files)
     hekla_test_program(kernel_tests ${files})
     foreach(part 1 2 3 4)
-        hekla_test(kernels.${part} kernel_tests --part ${part}/4)
+        hekla_test(kernels.${part} kernel_tests --quick --part ${part}/4)
     endforeach()
+    hekla_test(kernels.cases kernel_tests --few)
     hekla_test(kernels.masks kernel_tests --masks)
     hekla_test(quick.kernels kernel_tests --quick --few)
 endif()
