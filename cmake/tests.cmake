@@ -64,7 +64,7 @@ if(files)
         hekla_test(kernels.${part} kernel_tests --quick --part ${part}/4)
     endforeach()
     hekla_test(kernels.cases kernel_tests --few)
-    hekla_test(kernels.masks kernel_tests --masks)
+    hekla_test(kernels.masks kernel_tests --masks --quick)
     hekla_test(quick.kernels kernel_tests --quick --few)
 endif()
 

@@ -7,7 +7,7 @@ status=0
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 # Side by side: compilers of drivers, which take most of the time, use one core each.
-ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error --timeout 900 "$@" 2>&1 |
+ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error --timeout 1800 "$@" 2>&1 |
     tee "$output" || status=${PIPESTATUS[0]}
 for test in $(sed -nE 's/^\t *[0-9]+ - ([^ ]+) \(Skipped\)$/\1/p' "$output"); do
     echo "$test was skipped:"
