@@ -51,6 +51,23 @@ static float scale_of(const struct attn_options *o, struct head_shape shape)
     return o->scale != 0 ? o->scale : (float)(1.0 / sqrt((double)shape.head_dim));
 }
 
+/* What every kernel of attention is told; size: invocations of a group. */
+static struct attention_args args_of(struct rows qkv, struct rows y, const struct kv_cache *kv,
+    struct head_shape shape, uint32_t first, uint32_t size, const struct attn_options *o)
+{
+    return (struct attention_args){
+        .n_head = shape.n_head,
+        .n_head_kv = shape.n_head_kv,
+        .head_dim = shape.head_dim,
+        .q_stride = qkv.stride,
+        .y_stride = y.stride,
+        .n_ctx = kv->n_ctx,
+        .chunk_first = first,
+        .chunk_count = chunks_at_once(shape, size),
+        .scale = scale_of(o, shape),
+    };
+}
+
 static struct op *append_attention(struct op_list *list, struct rows y, struct rows qkv,
     const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first,
     const struct attn_options *o)
@@ -80,24 +97,13 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     op_bind(op, 5, partials, true, true);
     op_bind(op, 6, counters, split, split);
     op_bind(op, 7, o->sinks.buffer ? o->sinks : list->step, true, false);
-    op_set_args(op,
-        &(struct attention_args){
-            .n_head = shape.n_head,
-            .n_head_kv = shape.n_head_kv,
-            .head_dim = shape.head_dim,
-            .q_stride = qkv.stride,
-            .y_stride = y.stride,
-            .n_ctx = kv->n_ctx,
-            .chunk_first = first,
-            .chunk_count = chunks_at_once(shape, size),
-            .scale = scale_of(o, shape),
-            .softcap = o->softcap,
-            .softcap_inv = o->softcap > 0 ? 1.0f / o->softcap : 0,
-            .window = o->window,
-            .temperature = o->temperature,
-            .temperature_span = o->temperature_span,
-        },
-        sizeof(struct attention_args));
+    struct attention_args args = args_of(qkv, y, kv, shape, first, size, o);
+    args.softcap = o->softcap;
+    args.softcap_inv = o->softcap > 0 ? 1.0f / o->softcap : 0;
+    args.window = o->window;
+    args.temperature = o->temperature;
+    args.temperature_span = o->temperature_span;
+    op_set_args(op, &args, sizeof(args));
     return op;
 }
 
@@ -120,17 +126,7 @@ static void append_tile(struct op_list *list, struct rows y, struct rows qkv,
     struct op *op = op_append(list, K_attn_tile, -1);
     uint32_t rows = tile_rows(shape), size = tile_size(list, shape);
     partials.size -= counter_bytes(shape);
-    struct attention_args args = {
-        .n_head = shape.n_head,
-        .n_head_kv = shape.n_head_kv,
-        .head_dim = shape.head_dim,
-        .q_stride = qkv.stride,
-        .y_stride = y.stride,
-        .n_ctx = kv->n_ctx,
-        .chunk_first = first,
-        .chunk_count = chunks_at_once(shape, size),
-        .scale = scale_of(o, shape),
-    };
+    struct attention_args args = args_of(qkv, y, kv, shape, first, size, o);
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_COLS] = rows;
     op->spec[SPEC_KV] = kv->type;
