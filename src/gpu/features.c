@@ -58,7 +58,7 @@ void gpu_subgroup_query(VkPhysicalDevice physical, struct gpu_caps *out)
 
 bool gpu_subgroup_choice(const struct gpu_caps *caps)
 {
-    return caps->subgroup && caps->subgroup_min < caps->subgroup_max;
+    return caps->subgroup && caps->max_subgroups;
 }
 
 #ifdef VK_KHR_cooperative_matrix
@@ -108,8 +108,8 @@ static bool has_matrices(VkPhysicalDevice physical)
     vkGetPhysicalDeviceProperties2(
         physical, &(VkPhysicalDeviceProperties2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &property});
-    return coopmat.cooperativeMatrix && model.vulkanMemoryModel && int8.shaderInt8 &&
-           property.cooperativeMatrixSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT;
+    return coopmat.cooperativeMatrix && model.vulkanMemoryModel &&
+           model.vulkanMemoryModelDeviceScope && int8.shaderInt8 && property.cooperativeMatrixSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT;
 }
 #else
 uint32_t gpu_matrix_shapes(VkInstance instance, VkPhysicalDevice physical,
@@ -141,7 +141,8 @@ void gpu_coopmat_query(VkInstance instance, VkPhysicalDevice physical, struct gp
         out->coopmat_n = s->n;
         out->coopmat_k = s->k;
     }
-    out->coopmat = best && has_matrices(physical);
+    /* Matrices belong to full subgroups, which a pipeline must be able to ask for. */
+    out->coopmat = best && gpu_subgroup_choice(out) && has_matrices(physical);
 }
 
 static void add_feature(struct gpu_features *f, const char *extension, void *feature)
@@ -166,7 +167,8 @@ void gpu_features_choose(const struct gpu_caps *caps, struct gpu_features *out)
             {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
                 .pipelineExecutableInfo = VK_TRUE},
         .memory_model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES,
-            .vulkanMemoryModel = VK_TRUE},
+            .vulkanMemoryModel = VK_TRUE,
+            .vulkanMemoryModelDeviceScope = VK_TRUE},
         .int8 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES,
             .shaderInt8 = VK_TRUE},
     };

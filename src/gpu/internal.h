@@ -68,8 +68,8 @@ void gpu_caps_settle(struct gpu_caps *caps);
 bool gpu_has_extension(VkPhysicalDevice physical, const char *name);
 /* features.c: optional features that kernels can have a need for. */
 void gpu_subgroup_query(VkPhysicalDevice physical, struct gpu_caps *out);
-/* True where pipelines can be told to have the size caps->subgroup: the device has several. The
- * others keep the driver's choice, which knows how many registers a kernel needs. */
+/* True where pipelines can be told to have full subgroups of the size caps->subgroup. Those that
+ * need none keep the driver's choice, which knows how many registers a kernel needs. */
 bool gpu_subgroup_choice(const struct gpu_caps *caps);
 void gpu_coopmat_query(VkInstance instance, VkPhysicalDevice physical, struct gpu_caps *out);
 struct gpu_matrix_shape {

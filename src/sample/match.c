@@ -117,20 +117,20 @@ static void expand(struct grammar_matcher *m, uint32_t element, uint32_t parent,
 }
 
 /* Whether a range of the set's meets first..last; `inside`: one that holds all of it. */
-static bool meets(
-    const struct grammar_range *ranges, uint32_t n, uint32_t first, uint32_t last, bool inside)
+static bool meets(const struct grammar *g, const struct element *set, uint32_t first, uint32_t last,
+    bool inside)
 {
-    uint32_t low = 0, high = n; /* the first range that ends at `first` or later */
-    while (low < high) {
+    uint32_t low = set->a, n = set->a + set->b, high = n;
+    while (low < high) { /* for the first range that ends at `first` or later */
         uint32_t middle = low + (high - low) / 2;
-        if (ranges[middle].last < first)
+        if (g->ranges[middle].last < first)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == n || ranges[low].first > last)
+    if (low == n || g->ranges[low].first > last)
         return false;
-    return !inside || (ranges[low].first <= first && ranges[low].last >= last);
+    return !inside || (g->ranges[low].first <= first && g->ranges[low].last >= last);
 }
 
 /* Whether some character from first to last is what the element wants. */
@@ -140,9 +140,9 @@ static bool takes(const struct grammar *g, const struct element *e, uint32_t fir
     case ELEMENT_CHAR:
         return e->a >= first && e->a <= last;
     case ELEMENT_SET:
-        return meets(g->ranges + e->a, e->b, first, last, false);
+        return meets(g, e, first, last, false);
     case ELEMENT_NOT_SET:
-        return !meets(g->ranges + e->a, e->b, first, last, true);
+        return !meets(g, e, first, last, true);
     default:
         return true;
     }
