@@ -36,9 +36,8 @@
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
 #define SPEC_NORM 5   /* matvec: 0, or slots of an input that it norms and quantises itself */
 #define SPEC_SHAPE 5  /* matmul_cm: m + 256 n + 65536 k of its matrices */
-#define SPEC_OUT 6    /* matvec, attention: what becomes of the results, OUT_... */
-#define SPEC_ATTN 7   /* attention: ATTN_... bits */
-#define SPEC_COUNT 8
+#define SPEC_OUT 6    /* matvec: what becomes of the results, OUT_... */
+#define SPEC_COUNT 7
 
 #define KV_TYPE_F32 0u
 #define KV_TYPE_F16 1u  /* packed halves */
@@ -68,7 +67,6 @@ STRUCT(step_args)
 #define OUT_ROWS 0u    /* f32 rows */
 #define OUT_ROPE 1u    /* rows are Q, K and V: rotated; Q stored as f32, K and V in the cache */
 #define OUT_SWIGLU 2u  /* quads of gate and up rows take turns: silu(gate) * up as 8-bit blocks */
-#define OUT_Q8 3u      /* 8-bit blocks */
 #define NORM_MAX 8192u /* longest input that matvec norms itself */
 #define MATVEC_BIAS 1u /* add bias[row] */
 #define MATVEC_ADD 2u  /* add to what y holds */
@@ -128,12 +126,13 @@ STRUCT(rope_kv_args)
     U32 n_ctx;            /* positions in the cache, a multiple of K_TILE */
 };
 
-#define ATTN_SOFTCAP 1u /* scores become cap * tanh(score / cap) */
-#define ATTN_WINDOW                                                                                \
-    2u                /* a token sees `window` positions, its own included; the cache is a ring    \
-                       */
-#define ATTN_SINKS 4u /* a further score of each head, without a value */
+/* Options of attention, told at run time: a pipeline each would cost first starts more than a
+ * uniform branch costs a dispatch. */
+#define ATTN_SOFTCAP 1u     /* scores become cap * tanh(score / cap) */
+#define ATTN_WINDOW 2u      /* a token sees `window` positions, its own included, of a ring */
+#define ATTN_SINKS 4u       /* a further score of each head, without a value */
 #define ATTN_TEMPERATURE 8u /* scores times 1 + temperature * ln(1 + pos / temperature_span) */
+#define ATTN_BLOCKS 16u     /* y is written as 8-bit blocks */
 STRUCT(attention_args)
 {
     U32 n_head, n_head_kv, head_dim;
@@ -145,7 +144,8 @@ STRUCT(attention_args)
     U32 window;
     F32 temperature;
     U32 temperature_span;
-    U32 y_steps, y_lanes; /* OUT_Q8: the blocks of y */
+    U32 y_steps, y_lanes; /* ATTN_BLOCKS */
+    U32 options;          /* ATTN_... */
 };
 
 #ifndef VULKAN

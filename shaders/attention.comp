@@ -74,7 +74,7 @@ float score_quantized(uint head, uint pos, float scale)
 
 float capped(float s)
 {
-    return (ATTN & ATTN_SOFTCAP) != 0u ? softcap(s, a.softcap, a.softcap_inv) : s;
+    return (a.options & ATTN_SOFTCAP) != 0u ? softcap(s, a.softcap, a.softcap_inv) : s;
 }
 
 /* pos: its place in the cache. */
@@ -211,13 +211,14 @@ void main()
         query[d] = sanitize(q[t * a.q_stride + head * a.head_dim + d]);
     barrier();
     uint n_chunks = (n_pos + ATTN_CHUNK - 1u) / ATTN_CHUNK;
-    uint low = window_start(n_pos, a.window), chunk0 = low / ATTN_CHUNK;
+    uint low = (a.options & ATTN_WINDOW) != 0u ? n_pos - min(n_pos, a.window) : 0u;
+    uint chunk0 = low / ATTN_CHUNK;
     uint chunk = SPLIT != 0u ? gl_WorkGroupID.x : chunk0 + a.chunk_first;
     uint end = SPLIT != 0u ? chunk + 1u : min(chunk + a.chunk_count, n_chunks);
     if (chunk < chunk0 || chunk >= n_chunks)
         return;
     float scale = a.scale;
-    if ((ATTN & ATTN_TEMPERATURE) != 0u)
+    if ((a.options & ATTN_TEMPERATURE) != 0u)
         scale = attn_temperature(scale, a.temperature, (n_pos - 1u) / a.temperature_span);
     uint at = ((SPLIT != 0u ? chunk : t) * a.n_head + head) * (2u + a.head_dim);
     bool start = SPLIT != 0u || a.chunk_first == 0u;
@@ -233,7 +234,7 @@ void main()
     }
     for (; chunk < end; chunk++) {
         uint first = max(chunk * ATTN_CHUNK, low), n = min((chunk + 1u) * ATTN_CHUNK, n_pos) - first;
-        if ((ATTN & ATTN_WINDOW) != 0u)
+        if ((a.options & ATTN_WINDOW) != 0u)
             first %= a.n_ctx;
         float m1 = chunk_weights(kv_head, first, n, scale), l1 = chunk_sum(n);
         join j = join_sums(m, l, m1, l1);
@@ -262,18 +263,18 @@ void main()
         join_chunks(head, chunk0, n_chunks, m, l);
     }
     join sink = join(m, l, 1.0, 0.0);
-    if ((ATTN & ATTN_SINKS) != 0u)
+    if ((a.options & ATTN_SINKS) != 0u)
         sink = join_sums(m, l, sanitize(sinks[head]), 1.0);
     float inv = recip(sink.l);
     uint y_at = t * a.y_stride + head * a.head_dim;
     for (uint d = x; d < a.head_dim; d += SIZE_X) {
-        float v = mul((ATTN & ATTN_SINKS) != 0u ? join_value(sink, sums[d], 0.0) : sums[d], inv);
-        if (OUT == OUT_Q8)
+        float v = mul((a.options & ATTN_SINKS) != 0u ? join_value(sink, sums[d], 0.0) : sums[d], inv);
+        if ((a.options & ATTN_BLOCKS) != 0u)
             sums[d] = v;
         else
             y[y_at + d] = v;
     }
-    if (OUT != OUT_Q8)
+    if ((a.options & ATTN_BLOCKS) == 0u)
         return;
     barrier();
     put_blocks(head);

@@ -18,7 +18,6 @@ layout(constant_id = SPEC_KV) const uint KV = KV_TYPE_F16;
 layout(constant_id = SPEC_SPLIT) const uint SPLIT = 0;
 layout(constant_id = SPEC_NORM) const uint NORM = 0;
 layout(constant_id = SPEC_OUT) const uint OUT = OUT_ROWS;
-layout(constant_id = SPEC_ATTN) const uint ATTN = 0;
 const uint KV_F16 = KV == KV_TYPE_F16 ? 1u : 0u;
 layout(local_size_x_id = SPEC_SIZE_X, local_size_y_id = SPEC_SIZE_Y) in;
 

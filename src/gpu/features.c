@@ -109,7 +109,8 @@ static bool has_matrices(VkPhysicalDevice physical)
         physical, &(VkPhysicalDeviceProperties2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &property});
     return coopmat.cooperativeMatrix && model.vulkanMemoryModel &&
-           model.vulkanMemoryModelDeviceScope && int8.shaderInt8 && property.cooperativeMatrixSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT;
+           model.vulkanMemoryModelDeviceScope && int8.shaderInt8 &&
+           property.cooperativeMatrixSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT;
 }
 #else
 uint32_t gpu_matrix_shapes(VkInstance instance, VkPhysicalDevice physical,

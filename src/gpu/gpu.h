@@ -42,6 +42,11 @@ void gpu_device_describe(const struct gpu_device *dev, struct hekla_device_info 
 bool gpu_device_is_lost(const struct gpu_device *dev);
 /* True once work did not end in time. What it may still use is never freed. */
 bool gpu_device_is_stuck(const struct gpu_device *dev);
+/* Either of them. */
+static inline bool gpu_device_is_gone(const struct gpu_device *dev)
+{
+    return gpu_device_is_lost(dev) || gpu_device_is_stuck(dev);
+}
 
 bool gpu_device_is_ref(const struct gpu_device *dev);
 const char *gpu_device_name(const struct gpu_device *dev);

@@ -82,7 +82,6 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_KV] = kv->type;
     op->spec[SPEC_SPLIT] = split;
-    op->spec[SPEC_ATTN] = option_bits(o);
     op->groups[0] = shape.n_head;
     op->groups[1] = list->n_tokens;
     if (split) {
@@ -98,6 +97,7 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     op_bind(op, 6, counters, split, split);
     op_bind(op, 7, o->sinks.buffer ? o->sinks : list->step, true, false);
     struct attention_args args = args_of(qkv, y, kv, shape, first, size, o);
+    args.options = option_bits(o);
     args.softcap = o->softcap;
     args.softcap_inv = o->softcap > 0 ? 1.0f / o->softcap : 0;
     args.window = o->window;
@@ -183,7 +183,7 @@ void op_attention_q8(struct op_list *list, struct rows_q8 y, struct rows qkv,
     struct op *op =
         append_attention(list, (struct rows){.view = y.view}, qkv, kv, partials, shape, 0, o);
     struct attention_args *args = (void *)op->args;
-    op->spec[SPEC_OUT] = OUT_Q8;
+    args->options |= ATTN_BLOCKS;
     args->y_steps = y.layout.steps;
     args->y_lanes = y.layout.lanes;
 }

@@ -76,7 +76,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 static void attention_range(const struct op *op, uint64_t pos, uint64_t *first, uint64_t *end)
 {
     const struct attention_args *a = (const void *)op->args;
-    bool window = op->spec[SPEC_ATTN] & ATTN_WINDOW;
+    bool window = a->options & ATTN_WINDOW;
     uint64_t low = window && pos + 1 > a->window ? pos + 1 - a->window : 0;
     *first = low;
     *end = pos + 1;
@@ -111,7 +111,7 @@ static struct op_traffic traffic_attention(const struct op *op, struct step s)
         .written = s.n * row * 4,
         .operations = pairs * row * 4,
     };
-    if (op->spec[SPEC_OUT] == OUT_Q8)
+    if (a->options & ATTN_BLOCKS)
         t.written = row / 32 * 40;
     if (split) { /* partial results: written, then read and joined */
         uint64_t chunks = (all + ATTN_CHUNK - 1) / ATTN_CHUNK - lowest / ATTN_CHUNK;

@@ -53,8 +53,7 @@ static float score_quantized(const struct view *v, uint32_t pos, uint32_t type)
 static float capped(const struct view *v, float x)
 {
     const struct attention_args *a = (const void *)v->op->args;
-    return v->op->spec[SPEC_ATTN] & ATTN_SOFTCAP ? ref_softcap_one(x, a->softcap, a->softcap_inv)
-                                                 : x;
+    return a->options & ATTN_SOFTCAP ? ref_softcap_one(x, a->softcap, a->softcap_inv) : x;
 }
 
 /* pos: its place in the cache. */
@@ -91,7 +90,7 @@ static void attend_chunk(const struct view *v, uint32_t chunk, struct partial *o
     uint32_t first = chunk * ATTN_CHUNK > v->low ? chunk * ATTN_CHUNK : v->low;
     uint32_t end = (chunk + 1) * ATTN_CHUNK < v->n_pos ? (chunk + 1) * ATTN_CHUNK : v->n_pos;
     uint32_t n = end - first;
-    if (v->op->spec[SPEC_ATTN] & ATTN_WINDOW)
+    if (a->options & ATTN_WINDOW)
         first %= a->n_ctx;
     for (uint32_t j = 0; j < n; j++)
         p[j] = score(v, first + j);
@@ -126,14 +125,14 @@ static void finish(
     const struct op *op, void *const *b, struct partial *all, uint32_t head, uint32_t t)
 {
     const struct attention_args *a = (const void *)op->args;
-    if (op->spec[SPEC_ATTN] & ATTN_SINKS) {
+    if (a->options & ATTN_SINKS) {
         const struct partial sink = {.m = exact_sanitize(((const float *)b[7])[head]), .l = 1.0f};
         join_partial(all, &sink, a->head_dim);
     }
     float inv = exact_recip(all->l);
     for (uint32_t d = 0; d < a->head_dim; d++)
         all->o[d] = all->o[d] * inv;
-    if (op->spec[SPEC_OUT] == OUT_Q8)
+    if (a->options & ATTN_BLOCKS)
         put_blocks(a, all, head, b[3]);
     else
         memcpy((float *)b[3] + (size_t)t * a->y_stride + head * a->head_dim, all->o,
@@ -148,10 +147,10 @@ static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t hea
         .b = b,
         .q = (const float *)b[0] + (size_t)t * a->q_stride + head * a->head_dim,
         .kv_head = head / (a->n_head / a->n_head_kv),
-        .low = op->spec[SPEC_ATTN] & ATTN_WINDOW ? ref_window_start(n_pos, a->window) : 0,
+        .low = a->options & ATTN_WINDOW ? ref_window_start(n_pos, a->window) : 0,
         .n_pos = n_pos,
         .scale = a->scale};
-    if (op->spec[SPEC_ATTN] & ATTN_TEMPERATURE)
+    if (a->options & ATTN_TEMPERATURE)
         v.scale = ref_attn_temperature(a->scale, a->temperature, (n_pos - 1) / a->temperature_span);
     uint32_t size = 2 + a->head_dim, n_chunks = (n_pos + ATTN_CHUNK - 1) / ATTN_CHUNK;
     uint32_t start = v.low / ATTN_CHUNK, c = start + (split ? 0 : a->chunk_first);

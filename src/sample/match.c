@@ -117,8 +117,8 @@ static void expand(struct grammar_matcher *m, uint32_t element, uint32_t parent,
 }
 
 /* Whether a range of the set's meets first..last; `inside`: one that holds all of it. */
-static bool meets(const struct grammar *g, const struct element *set, uint32_t first, uint32_t last,
-    bool inside)
+static bool meets(
+    const struct grammar *g, const struct element *set, uint32_t first, uint32_t last, bool inside)
 {
     uint32_t low = set->a, n = set->a + set->b, high = n;
     while (low < high) { /* for the first range that ends at `first` or later */

@@ -1,12 +1,14 @@
 /*
- * The helper's side: tests the rows it was asked for and says on a pipe, a line at a time, what it
- * begins, that it lives, and what it found. Arguments: HEKLA_HELPER DEVICE CAPS EFFORT N_EMBD ROWS.
+ * The helper's side: tests the rows it was asked for, of which others may take some, and says, a
+ * line at a time, what it begins, that it lives, and what it found. Arguments: HEKLA_HELPER DEVICE
+ * CAPS EFFORT N_EMBD ROWS.
  */
 #ifdef __linux__
 #define _DEFAULT_SOURCE /* prctl */
 #endif
 #include "selftest/verdict.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,10 +38,14 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
     }
 }
 
-static void begin(void *user, const struct selftest_row *row)
+static bool begin(void *user, const struct selftest_row *row)
 {
+    char answer = 0;
     (void)user;
     say("begin %s %s", row->kernel, row->quant);
+    while (read(VERDICT_FD, &answer, 1) < 0 && errno == EINTR)
+        ;
+    return answer == VERDICT_GO[0];
 }
 
 static void alive(void *user)
@@ -48,9 +54,12 @@ static void alive(void *user)
     say("alive");
 }
 
+/* Who lost the device is not for us to say: others may use it. */
 static void end(void *user, const struct selftest_row *row)
 {
-    (void)user;
+    struct gpu_device *const *dev = user;
+    if (gpu_device_is_gone(*dev))
+        return;
     say("end %d %u %u %" PRIu64 " %" PRIu64 " %.6f %s", (int)row->verdict, row->cases, row->failed,
         row->runs, row->words, row->seconds, row->why_not ? row->why_not : row->text);
 }
@@ -84,14 +93,15 @@ int hekla_helper_main(int argc, char **argv)
         .begin = begin,
         .end = end,
         .alive = alive,
+        .user = &dev,
     };
     hekla_status status = gpu_device_open(&dev, argv[2], *argv[3] ? argv[3] : NULL, &err);
     if (status == HEKLA_OK)
         status = test(dev, &opt, &err);
     if (status == HEKLA_OK)
         say("done");
-    else if (dev && (gpu_device_is_lost(dev) || gpu_device_is_stuck(dev)))
-        say("lost");
+    else if (dev && gpu_device_is_gone(dev))
+        say("lost %s", err.text);
     else
         say("error %d %s", (int)status, err.text);
     gpu_device_close(dev);

@@ -1,243 +1,38 @@
-/* The user's side of a helper: starts it, listens, and ends one that says nothing for too long. */
-#include "selftest/verdict.h"
+/*
+ * The user's side of the self-test: helpers side by side, as compilers of drivers use one core
+ * each, and an end to one that says nothing for too long. What makes a helper end may have been
+ * another's doing, where both use one device: such rows are tested again, alone, and only that
+ * counts.
+ */
+#include "selftest/worker.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
+#include "selftest/tester.h"
+
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_PATIENCE 60.0
-enum { SET_TEXT = 32 * 1024 };
+enum { MOST_WORKERS = 4 };
 
-extern char **environ;
-
-struct helper {
-    struct verdict_job *job;
-    pid_t pid;
-    int fd;
-    char text[2 * VERDICT_LINE]; /* what was read and is no whole line yet */
-    size_t n;
-    struct selftest_row row; /* begun and not ended; kernel NULL: none */
-    uint32_t ended;          /* rows, by this process */
-    enum { SAYS_NOTHING, SAYS_DONE, SAYS_LOST, SAYS_ERROR, SAYS_NONSENSE } last;
-    struct hekla_error *err;
+struct round {
+    struct worker workers[MOST_WORKERS];
+    struct selftest_set taken;
+    uint32_t n;
+    double patience;
 };
 
-bool verdict_set_write(const struct selftest_set *set, char *out, size_t size)
+static uint32_t count_rows(const struct selftest_set *set)
 {
-    size_t used = 0;
-    out[0] = 0;
+    uint32_t n = 0;
     for (int k = 0; k <= K_COUNT; k++)
-        for (int q = -1; q < QT_COUNT; q++) {
-            if (!set->has[k][q + 1])
-                continue;
-            used += (size_t)snprintf(out + used, size - used, "%s%s:%s", used ? "," : "",
-                k == K_copy ? "copy" : kernel_rows[k].name, q < 0 ? "-" : quant_types[q].name);
-            if (used >= size)
-                return false;
-        }
-    return used > 0;
-}
-
-bool verdict_set_read(struct selftest_set *set, const char *text)
-{
-    memset(set, 0, sizeof(*set));
-    while (*text) {
-        char kernel[32], quant[32];
-        enum kernel k;
-        int q, n;
-        if (sscanf(text, "%31[^:]:%31[^,]%n", kernel, quant, &n) != 2 ||
-            !verdict_find_row(kernel, quant, &k, &q))
-            return false;
-        set->has[k][q + 1] = true;
-        text += n + (text[n] == ',');
-    }
-    return true;
-}
-
-static bool is_empty(const struct selftest_set *set)
-{
-    const struct selftest_set none = {0};
-    return memcmp(set, &none, sizeof(none)) == 0;
-}
-
-/* Says what became of the row that was begun. */
-static void end_row(struct helper *h, enum hekla_verdict verdict)
-{
-    struct verdict_job *job = h->job;
-    h->row.verdict = verdict;
-    job->todo.has[h->row.kernel_id][h->row.quant_id + 1] = false;
-    h->ended++;
-    if (job->end)
-        job->end(job->user, &h->row);
-    h->row.kernel = NULL;
-}
-
-static bool take_begin(struct helper *h, const char *line)
-{
-    char kernel[32], quant[32];
-    enum kernel k;
-    int q;
-    if (h->row.kernel || sscanf(line, "begin %31s %31s", kernel, quant) != 2 ||
-        !verdict_find_row(kernel, quant, &k, &q) || !h->job->todo.has[k][q + 1])
-        return false;
-    h->row = (struct selftest_row){
-        .kernel = k == K_copy ? "copy" : kernel_rows[k].name,
-        .quant = q < 0 ? "-" : quant_types[q].name,
-        .kernel_id = k,
-        .quant_id = q,
-    };
-    if (h->job->begin)
-        h->job->begin(h->job->user, &h->row);
-    return true;
-}
-
-static bool take_end(struct helper *h, const char *line)
-{
-    int verdict, n = 0;
-    struct selftest_row *row = &h->row;
-    if (!row->kernel ||
-        sscanf(line, "end %d %" SCNu32 " %" SCNu32 " %" SCNu64 " %" SCNu64 " %lf %n", &verdict,
-            &row->cases, &row->failed, &row->runs, &row->words, &row->seconds, &n) != 6 ||
-        n == 0)
-        return false;
-    if (verdict != HEKLA_VERDICT_PASSED && verdict != HEKLA_VERDICT_FAILED &&
-        verdict != HEKLA_VERDICT_UNAVAILABLE)
-        return false;
-    snprintf(row->text, sizeof(row->text), "%s", line + n);
-    end_row(h, (enum hekla_verdict)verdict);
-    return true;
-}
-
-static bool take_error(struct helper *h, const char *line)
-{
-    int status, n = 0;
-    if (sscanf(line, "error %d %n", &status, &n) != 1 || n == 0 || status <= HEKLA_OK ||
-        status > HEKLA_ARGUMENT)
-        return false;
-    hekla_fail(h->err, (hekla_status)status, "self-test: %s", line + n);
-    h->last = SAYS_ERROR;
-    return true;
-}
-
-static bool take_line(struct helper *h, const char *line)
-{
-    if (strcmp(line, "alive") == 0)
-        return true;
-    if (strcmp(line, "done") == 0 || strcmp(line, "lost") == 0) {
-        h->last = line[0] == 'd' ? SAYS_DONE : SAYS_LOST;
-        return true;
-    }
-    return take_begin(h, line) || take_end(h, line) || take_error(h, line);
-}
-
-/* Takes the whole lines out of what was read. */
-static void take_text(struct helper *h)
-{
-    char *line = h->text, *end;
-    while ((end = memchr(line, '\n', h->n - (size_t)(line - h->text)))) {
-        *end = 0;
-        if (!take_line(h, line))
-            h->last = SAYS_NONSENSE;
-        line = end + 1;
-    }
-    h->n -= (size_t)(line - h->text);
-    memmove(h->text, line, h->n);
-}
-
-/* Until the helper closes its pipe; false: it said nothing for too long. */
-static bool listen_to(struct helper *h)
-{
-    double patience = h->job->proof->patience;
-    int most = (int)((patience > 0 && patience < 1e6 ? patience : DEFAULT_PATIENCE) * 1000);
-    for (;;) {
-        struct pollfd p = {.fd = h->fd, .events = POLLIN};
-        int ready = poll(&p, 1, most);
-        if (ready == 0)
-            return false;
-        if (ready < 0 && errno == EINTR)
-            continue;
-        ssize_t n = ready < 0 ? 0 : read(h->fd, h->text + h->n, sizeof(h->text) - h->n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return true;
-        h->n += (size_t)n;
-        take_text(h);
-        if (h->last != SAYS_NOTHING)
-            return true;
-        if (h->n == sizeof(h->text)) {
-            h->last = SAYS_NONSENSE;
-            return true;
-        }
-    }
-}
-
-static hekla_status start(struct helper *h)
-{
-    struct verdict_job *job = h->job;
-    const struct hekla_proof *proof = job->proof;
-    char effort[2] = {(char)('0' + job->effort), 0}, n_embd[16];
-    char *rows = malloc(SET_TEXT);
-    int pipes[2] = {-1, -1}, error = ENOMEM;
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t usual;
-    if (rows && verdict_set_write(&job->todo, rows, SET_TEXT) && pipe(pipes) == 0) {
-        char *args[] = {(char *)proof->helper, (char *)HEKLA_HELPER,
-            (char *)gpu_device_identity(job->dev)->short_id, (char *)(job->caps ? job->caps : ""),
-            effort, n_embd, rows, NULL};
-        snprintf(n_embd, sizeof(n_embd), "%" PRIu32, job->n_embd);
-        fcntl(pipes[0], F_SETFD, FD_CLOEXEC);
-        sigemptyset(&usual);
-        sigaddset(&usual, SIGPIPE); /* we may ignore it */
-        posix_spawnattr_init(&attributes);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-        posix_spawnattr_setsigdefault(&attributes, &usual);
-        posix_spawn_file_actions_init(&files);
-        posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-        posix_spawn_file_actions_adddup2(&files, 2, 1); /* what a driver prints is no result */
-        posix_spawn_file_actions_adddup2(&files, pipes[1], VERDICT_FD);
-        if (pipes[1] != VERDICT_FD)
-            posix_spawn_file_actions_addclose(&files, pipes[1]);
-        error = posix_spawn(&h->pid, proof->helper, &files, &attributes, args, environ);
-        posix_spawn_file_actions_destroy(&files);
-        posix_spawnattr_destroy(&attributes);
-        close(pipes[1]);
-        h->fd = pipes[0];
-        if (error)
-            close(h->fd);
-    }
-    free(rows);
-    return error ? hekla_fail(h->err, HEKLA_IO, "the self-test's helper %s cannot be started: %s",
-                       proof->helper, strerror(error))
-                 : HEKLA_OK;
-}
-
-/* The end of a process that said all it had to say, or was killed; one that a driver holds in the
- * kernel is left to it. */
-static int reap(pid_t pid)
-{
-    int status = 0;
-    for (int i = 0; i < 500; i++) {
-        if (i == 300)
-            kill(pid, SIGKILL);
-        pid_t done = waitpid(pid, &status, WNOHANG);
-        if (done == pid)
-            return status;
-        if (done < 0 && errno != EINTR)
-            break;
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    }
-    return 0;
+        for (int q = 0; q <= QT_COUNT; q++)
+            n += set->has[k][q];
+    return n;
 }
 
 static bool ended_by_user(int status)
@@ -246,61 +41,127 @@ static bool ended_by_user(int status)
     return n == SIGINT || n == SIGTERM || n == SIGHUP || n == SIGQUIT || n == SIGKILL;
 }
 
-/* After the helper's end: what to make of it. */
-static hekla_status conclude(struct helper *h, bool hung, int status)
+/* After the end of one that was alone: what to make of it. */
+static hekla_status conclude(struct worker *w, bool hung, int status, struct hekla_error *err)
 {
-    bool nonsense = h->last == SAYS_NONSENSE, error = h->last == SAYS_ERROR;
-    if (error)
-        return h->err->code;
-    if (!hung && ended_by_user(status))
-        return hekla_fail(h->err, HEKLA_DEVICE, "the self-test was ended by signal %d (%s)",
-            WTERMSIG(status), strsignal(WTERMSIG(status)));
-    if (h->row.kernel && !nonsense) {
+    if (w->row.kernel && w->last != WORKER_NONSENSE) {
         if (hung)
-            snprintf(h->row.text, sizeof(h->row.text), "the driver did not come back");
+            snprintf(w->row.text, sizeof(w->row.text), "the driver did not come back");
         else if (WIFSIGNALED(status))
-            snprintf(h->row.text, sizeof(h->row.text), "the driver crashed (%s)",
+            snprintf(w->row.text, sizeof(w->row.text), "the driver crashed (%s)",
                 strsignal(WTERMSIG(status)));
-        else
-            snprintf(h->row.text, sizeof(h->row.text), "the driver ended the program (exit %d)",
+        else if (w->last != WORKER_LOST)
+            snprintf(w->row.text, sizeof(w->row.text), "the driver ended the program (exit %d)",
                 WEXITSTATUS(status));
-        end_row(h, hung ? HEKLA_VERDICT_HUNG : HEKLA_VERDICT_CRASHED);
+        worker_end_row(w, hung                     ? HEKLA_VERDICT_HUNG
+                          : w->last == WORKER_LOST ? HEKLA_VERDICT_FAILED
+                                                   : HEKLA_VERDICT_CRASHED);
     }
     /* Whatever went wrong, a helper that ended no row would be followed by another such. */
-    if (h->ended == 0 && !is_empty(&h->job->todo))
-        return hekla_fail(h->err, HEKLA_DEVICE, "the self-test cannot run on %s: %s",
-            gpu_device_name(h->job->dev),
-            hung                   ? "the driver did not come back"
-            : nonsense             ? "its helper is another version of the program"
-            : h->last == SAYS_LOST ? "the device was lost"
-                                   : "its helper ended without a result");
+    if (w->ended == 0 && count_rows(&w->job->todo))
+        return hekla_fail(err, HEKLA_DEVICE, "the self-test cannot run on %s: %s",
+            gpu_device_name(w->job->dev),
+            hung                         ? "the driver did not come back"
+            : w->last == WORKER_NONSENSE ? "its helper is another version of the program"
+            : w->last == WORKER_LOST     ? "the device was lost"
+                                         : "its helper ended without a result");
     return HEKLA_OK;
 }
 
-static hekla_status run_helper(struct verdict_job *job, struct hekla_error *err)
+static hekla_status finish(
+    const struct round *r, struct worker *w, bool hung, struct hekla_error *err)
 {
-    struct helper *h = calloc(1, sizeof(*h));
-    if (!h)
-        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for the self-test");
-    h->job = job;
-    h->err = err;
-    hekla_status status = start(h);
-    if (status == HEKLA_OK) {
-        bool hung = !listen_to(h);
-        if (hung)
-            kill(h->pid, SIGKILL);
-        close(h->fd);
-        status = conclude(h, hung, reap(h->pid));
+    int status = worker_end(w, hung);
+    if (!hung && ended_by_user(status))
+        return hekla_fail(err, HEKLA_DEVICE, "the self-test was ended by signal %d (%s)",
+            WTERMSIG(status), strsignal(WTERMSIG(status)));
+    if (r->n > 1)
+        return HEKLA_OK;
+    if (w->last != WORKER_ERROR)
+        return conclude(w, hung, status, err);
+    *err = w->err;
+    return err->code;
+}
+
+/* Waits for any of them to say something, or to have been silent for too long. */
+static hekla_status listen_to_all(struct round *r, struct hekla_error *err)
+{
+    struct pollfd polls[MOST_WORKERS];
+    double now = tester_now(), left = r->patience;
+    for (uint32_t i = 0; i < r->n; i++) {
+        struct worker *w = &r->workers[i];
+        polls[i] = (struct pollfd){.fd = w->fd, .events = POLLIN};
+        if (w->fd >= 0 && w->heard + r->patience - now < left)
+            left = w->heard + r->patience - now;
     }
-    free(h);
+    hekla_status status = HEKLA_OK;
+    if (poll(polls, r->n, left > 0 ? (int)(left * 1000) + 1 : 0) < 0)
+        return HEKLA_OK; /* a signal */
+    now = tester_now();
+    for (uint32_t i = 0; i < r->n && status == HEKLA_OK; i++) {
+        struct worker *w = &r->workers[i];
+        if (w->fd < 0)
+            continue;
+        if (polls[i].revents) {
+            if (!worker_listen(w))
+                status = finish(r, w, false, err);
+        } else if (now - w->heard >= r->patience) {
+            status = finish(r, w, true, err);
+        }
+    }
     return status;
 }
 
-static void begin_here(void *user, const struct selftest_row *row)
+static bool any_works(const struct round *r)
+{
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->workers[i].fd >= 0)
+            return true;
+    return false;
+}
+
+/* n helpers, until all have ended. */
+static hekla_status run_round(struct verdict_job *job, uint32_t n, struct hekla_error *err)
+{
+    struct round *r = calloc(1, sizeof(*r));
+    hekla_status status = HEKLA_OK;
+    double patience = job->proof->patience;
+    if (!r)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for the self-test");
+    r->patience = patience > 0 && patience < 1e6 ? patience : DEFAULT_PATIENCE;
+    while (r->n < n && status == HEKLA_OK) {
+        struct worker *w = &r->workers[r->n];
+        status = worker_start(w, job, &r->taken);
+        if (status == HEKLA_OK)
+            r->n++;
+        else if (r->n == 0)
+            *err = w->err;
+        else
+            n = r->n, status = HEKLA_OK; /* fewer do as well */
+    }
+    while (status == HEKLA_OK && any_works(r))
+        status = listen_to_all(r, err);
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->workers[i].fd >= 0)
+            worker_end(&r->workers[i], true);
+    free(r);
+    return status;
+}
+
+static uint32_t choose_workers(const struct verdict_job *job)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t rows = count_rows(&job->todo), n = cores > 0 ? (uint32_t)cores : 1;
+    n = n < MOST_WORKERS ? n : MOST_WORKERS;
+    return n < rows ? n : rows;
+}
+
+static bool begin_here(void *user, const struct selftest_row *row)
 {
     struct verdict_job *job = user;
     if (job->begin)
         job->begin(job->user, row);
+    return true;
 }
 
 static void end_here(void *user, const struct selftest_row *row)
@@ -333,9 +194,14 @@ hekla_status verdict_find(struct verdict_job *job, struct hekla_error *err)
     struct hekla_error local = {0};
     hekla_status status = HEKLA_OK;
     err = err ? err : &local;
+    if (!count_rows(&job->todo))
+        return HEKLA_OK;
     if (!job->proof->helper)
-        return is_empty(&job->todo) ? HEKLA_OK : run_here(job, err);
-    while (status == HEKLA_OK && !is_empty(&job->todo))
-        status = run_helper(job, err);
+        return run_here(job, err);
+    uint32_t n = choose_workers(job);
+    if (n > 1)
+        status = run_round(job, n, err);
+    while (status == HEKLA_OK && count_rows(&job->todo))
+        status = run_round(job, 1, err);
     return status;
 }

@@ -44,11 +44,6 @@ static void run_cases(struct test *t)
     }
 }
 
-static bool is_gone(const struct gpu_device *dev)
-{
-    return gpu_device_is_lost(dev) || gpu_device_is_stuck(dev);
-}
-
 /* What the device cannot do is the row's failure; only if it is gone no other row can be tested. */
 static void blame_row(struct test *t)
 {
@@ -58,7 +53,7 @@ static void blame_row(struct test *t)
     own->failed = false;
     own->row->failed = 0;
     tester_fail(t, "%s", own->err->text);
-    if (!is_gone(own->dev)) {
+    if (!gpu_device_is_gone(own->dev)) {
         own->status = HEKLA_OK;
         hekla_error_clear(own->err);
     }
@@ -110,10 +105,12 @@ static void run_one(struct tester *own, struct selftest_result *out, enum kernel
         return;
     own->row = &out->rows[out->n_rows++];
     *own->row = row_of(kernel, quant);
-    if (opt->begin)
-        opt->begin(opt->user, own->row);
+    if (opt->begin && !opt->begin(opt->user, own->row)) {
+        out->n_rows--;
+        return;
+    }
     run_row(own);
-    if (own->status != HEKLA_OK && !is_gone(own->dev))
+    if (own->status != HEKLA_OK && !gpu_device_is_gone(own->dev))
         return;
     if (opt->end)
         opt->end(opt->user, own->row);

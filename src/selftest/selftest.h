@@ -42,7 +42,7 @@ struct selftest_options {
     const struct selftest_set *only;
     /* All of these may be NULL. */
     void (*report)(void *user, const char *line);
-    void (*begin)(void *user, const struct selftest_row *row);
+    bool (*begin)(void *user, const struct selftest_row *row); /* false: leave the row out */
     void (*end)(void *user, const struct selftest_row *row);
     void (*alive)(void *user); /* often */
     void *user;

@@ -33,12 +33,15 @@ struct verdict_job {
     void (*end)(void *user, const struct selftest_row *row);
     void *user;
 };
-/* Tests what is to do. A row that crashes or hangs its helper has that verdict, and the others go
- * on in a new one. An error is what kept the test from running. */
+/* Tests what is to do, some rows side by side. A row that crashes or hangs its helper, also when it
+ * is alone, has that verdict. An error is what kept the test from running. */
 hekla_status verdict_find(struct verdict_job *job, struct hekla_error *err);
 
-/* Shared with child.c: the pipe's number there, and one line each of what is said on it. */
+/* Shared with child.c: the line's number there, one line each of what is said on it, and the answer
+ * to a row's beginning, a byte. */
 enum { VERDICT_FD = 3 };
+#define VERDICT_GO "+"
+#define VERDICT_SKIP "-"
 #define VERDICT_LINE 1000
 /* "kernel:quant,..." */
 bool verdict_set_write(const struct selftest_set *set, char *out, size_t size);

@@ -67,6 +67,12 @@ static inline char *read_file(const char *path, size_t *n)
     return data;
 }
 
+/* In a process of its own, whose memory is not this one's, and once for all tests. */
+static inline struct hekla_proof test_proof(void)
+{
+    return (struct hekla_proof){.folder = getenv("XDG_CACHE_HOME"), .helper = HEKLA_BINARY};
+}
+
 /* device NULL: HEKLA_TEST_DEVICE, else the best. */
 static inline hekla_model *open_model(const char *path, const char *device)
 {
@@ -76,7 +82,7 @@ static inline hekla_model *open_model(const char *path, const char *device)
             &(struct hekla_model_options){.path = path,
                 .device = device ? device : getenv("HEKLA_TEST_DEVICE"),
                 .caps = getenv("HEKLA_CAPS"),
-                .proof = {.folder = getenv("XDG_CACHE_HOME"), .helper = HEKLA_BINARY}},
+                .proof = test_proof()},
             &err))
         fail_msg("%s", err.text);
     return model;
@@ -182,8 +188,10 @@ static inline uint64_t hash_model(
     hekla_token prompt[MOST];
     assert_true(n_prompt <= MOST);
     if (hekla_model_open(&model,
-            &(struct hekla_model_options){
-                .path = path, .device = getenv("HEKLA_TEST_DEVICE"), .caps = caps},
+            &(struct hekla_model_options){.path = path,
+                .device = getenv("HEKLA_TEST_DEVICE"),
+                .caps = caps,
+                .proof = test_proof()},
             &err))
         fail_msg("%s", err.text);
     hashes.n_vocab = vocab_of(model);
