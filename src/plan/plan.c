@@ -16,16 +16,12 @@ struct plan {
 static hekla_status record_op(struct plan *plan, struct plan_pipelines *pipelines,
     const struct op *op, struct hekla_error *err)
 {
-    const struct gpu_pipeline *pipeline;
     if (op->kernel == K_copy) {
         gpu_commands_copy(plan->commands, op->views[0], op->views[1]);
         return HEKLA_OK;
     }
-    hekla_status status = plan_pipelines_find(pipelines, op, &pipeline, err);
-    if (status != HEKLA_OK)
-        return status;
-    return gpu_commands_dispatch(plan->commands, pipeline, op->views, op->args, op->args_bytes,
-        op->groups, op->indirect.buffer ? &op->indirect : NULL, err);
+    return gpu_commands_dispatch(plan->commands, plan_pipelines_find(pipelines, op), op->views,
+        op->args, op->args_bytes, op->groups, op->indirect.buffer ? &op->indirect : NULL, err);
 }
 
 static hekla_status begin_timing(struct plan *plan, struct hekla_error *err)
@@ -47,7 +43,9 @@ static hekla_status record(
     if (!barriers)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a plan");
     plan_find_barriers(plan->ops, plan->n, barriers);
-    hekla_status status = gpu_commands_begin(&plan->commands, plan->dev, plan->n, err);
+    hekla_status status = plan_pipelines_prepare(pipelines, plan->ops, plan->n, err);
+    if (status == HEKLA_OK)
+        status = gpu_commands_begin(&plan->commands, plan->dev, plan->n, err);
     if (status == HEKLA_OK)
         status = begin_timing(plan, err);
     for (uint32_t i = 0; i < plan->n && status == HEKLA_OK; i++) {

@@ -14,9 +14,12 @@ struct plan_pipelines;
 hekla_status plan_pipelines_create(struct plan_pipelines **out, struct gpu_device *dev,
     const struct kernel_verdicts *verdicts, struct hekla_error *err);
 void plan_pipelines_destroy(struct plan_pipelines *p);
-/* The pipeline of an op; compiled at its first use. */
-hekla_status plan_pipelines_find(struct plan_pipelines *p, const struct op *op,
-    const struct gpu_pipeline **out, struct hekla_error *err);
+/* Compiles what ops need and is not there yet, side by side; after a failure none of it is there.
+ */
+hekla_status plan_pipelines_prepare(
+    struct plan_pipelines *p, const struct op *ops, uint32_t n, struct hekla_error *err);
+/* The pipeline of an op; NULL: nobody prepared it. Valid as long as p. */
+const struct gpu_pipeline *plan_pipelines_find(struct plan_pipelines *p, const struct op *op);
 
 /* What the device compiles for an op; HEKLA_UNSUPPORTED: this build has no such kernel. */
 hekla_status plan_pipeline_info(
