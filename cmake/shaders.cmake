@@ -1,7 +1,7 @@
 # One SPIR-V module per kernel variant. The rows are read from src/kernels/kernels.def and
 # src/quant/quants.def, the same files the C compiler reads: there is no second list.
 #
-#   KERNEL(name, axis, need, ...)   shaders/<name>.comp; axis ONE: one module, QUANT: one per row of
+#   KERNEL(name, axis, need, ...)   shaders/<name>.comp; axis ONE, KV, KV_FLOAT: one module, QUANT: one per row of
 #                                   quants.def, QUANT_INT: one per row of class INT
 #   QUANT(name, class, ...)         shaders/quant/<name>.glsl, class INT or FLOAT
 #
@@ -108,9 +108,9 @@ endforeach()
 
 read_rows(kernel_rows ${kernels_def} KERNEL)
 foreach(row ${kernel_rows})
-    if(NOT row MATCHES "^KERNEL\\( *([a-z0-9_]+) *, *(ONE|QUANT|QUANT_INT) *, *([^,)]+)")
+    if(NOT row MATCHES "^KERNEL\\( *([a-z0-9_]+) *, *(ONE|QUANT_INT|QUANT|KV_FLOAT|KV) *, *([^,)]+)")
         message(FATAL_ERROR
-            "kernels.def: expected KERNEL(name, ONE or QUANT or QUANT_INT, need, ...): ${row}")
+            "kernels.def: expected KERNEL(name, axis, need, ...): ${row}")
     endif()
     set(name ${CMAKE_MATCH_1})
     set(axis ${CMAKE_MATCH_2})
@@ -121,6 +121,9 @@ foreach(row ${kernel_rows})
             list(APPEND missing ${need_${need}})
         endif()
     endforeach()
+    if(axis MATCHES "^(KV|KV_FLOAT)$")
+        set(axis ONE)
+    endif()
     if(axis STREQUAL ONE)
         set(variants "-")
     elseif(axis STREQUAL QUANT)

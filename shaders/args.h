@@ -43,6 +43,7 @@
 #define KV_TYPE_F16 1u  /* packed halves */
 #define KV_TYPE_Q8_0 2u /* signed bytes, and an f32 scale for each 32 elements of a head */
 #define KV_TYPE_Q4_0 3u /* the same with signed nibbles */
+#define KV_TYPE_COUNT 4u
 
 /* Per-token values, on the device, so that recorded commands can be replayed. The sampler advances
  * it: the device can run several tokens ahead of the host. */

@@ -112,19 +112,16 @@ static void cases_silu_mul(struct bench *b)
     }
 }
 
-static const char *const kv_names[] = {"f32", "f16", "q8_0", "q4_0"};
-
-static void run_attention(
-    struct bench *b, struct head_shape s, uint32_t type, uint32_t pos, uint32_t tokens)
+static void run_attention(struct bench *b, struct head_shape s, uint32_t pos, uint32_t tokens)
 {
     struct test *t = b->test;
     uint32_t n = s.n_head * s.head_dim, n_ctx = (pos + tokens + K_TILE) / K_TILE * K_TILE;
-    snprintf(b->shape, sizeof(b->shape), "%u/%u heads of %u, %s, %u token%s at %u", s.n_head,
-        s.n_head_kv, s.head_dim, kv_names[type], tokens, tokens == 1 ? "" : "s", pos);
+    snprintf(b->shape, sizeof(b->shape), "%u/%u heads of %u, %u token%s at %u", s.n_head,
+        s.n_head_kv, s.head_dim, tokens, tokens == 1 ? "" : "s", pos);
     begin(b, tokens, pos, 100);
     test_step(t)->chunks_y = s.n_head;
     struct rows qkv = test_rows(t, tokens, n + 2 * s.n_head_kv * s.head_dim, FILL_NORMAL);
-    struct kv_cache kv = test_kv(t, s, n_ctx, type, FILL_NORMAL);
+    struct kv_cache kv = test_kv(t, s, n_ctx, kernel_kv_type(t->quant), FILL_NORMAL);
     struct rows y = test_output_rows(t, tokens, n);
     struct gpu_view partials = test_output(t, op_attention_partial_bytes(s, n_ctx, tokens));
     memset(test_data(t, partials), 0, partials.size);
@@ -135,15 +132,14 @@ static void run_attention(
 static void cases_attention(struct bench *b)
 {
     for (uint32_t pos = 127; pos < (b->small ? 8192 : 65536); pos = 4 * pos + 3)
-        for (uint32_t type = KV_TYPE_F16; type <= KV_TYPE_Q4_0; type++)
-            run_attention(b, heads_8b, type, pos, 1);
-    run_attention(b, heads_1b, KV_TYPE_F16, 511, 1);
+        run_attention(b, heads_8b, pos, 1);
+    run_attention(b, heads_1b, 511, 1);
 }
 
 static void cases_attn_tile(struct bench *b)
 {
-    run_attention(b, heads_8b, KV_TYPE_F16, 0, batch(b));
-    run_attention(b, heads_8b, KV_TYPE_F16, 4 * batch(b), batch(b));
+    run_attention(b, heads_8b, 0, batch(b));
+    run_attention(b, heads_8b, 4 * batch(b), batch(b));
 }
 
 static void cases_rope_kv(struct bench *b)
@@ -156,7 +152,8 @@ static void cases_rope_kv(struct bench *b)
             s.head_dim, tokens);
         begin(b, tokens, 0, 100);
         struct rows qkv = test_rows(t, tokens, n + 2 * kv_n, FILL_NORMAL);
-        struct kv_cache kv = test_kv(t, s, (tokens + K_TILE) / K_TILE * K_TILE, KV_TYPE_F16, -1);
+        struct kv_cache kv =
+            test_kv(t, s, (tokens + K_TILE) / K_TILE * K_TILE, kernel_kv_type(t->quant), -1);
         struct gpu_view rope =
             test_exact_input(t, (ROPE_LOW + (tokens + ROPE_LOW) / ROPE_LOW) * s.n_rot, FILL_NORMAL);
         op_rope_kv(&t->list, qkv, n, n + kv_n, &kv, rope, s);

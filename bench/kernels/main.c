@@ -64,10 +64,8 @@ static void run_row(struct tester *own, enum kernel kernel, int quant)
 static void run_rows(struct tester *own)
 {
     for (enum kernel k = 0; k < K_COUNT; k++)
-        if (kernel_rows[k].axis == KERNEL_AXIS_ONE)
-            run_row(own, k, -1);
-        else
-            for (int q = 0; q < QT_COUNT; q++)
+        for (int q = -1; q < QT_COUNT; q++)
+            if (kernel_has_row(k, q))
                 run_row(own, k, q);
 }
 

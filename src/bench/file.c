@@ -23,12 +23,16 @@ static hekla_status check_row(
 {
     static const char *const counts[] = {"n_prompt", "n_gen"};
     const json_t *samples = json_object_get(row, "samples_ts");
+    const json_t *depth = json_object_get(row, "n_depth");
     if (!json_is_object(row))
         return hekla_fail(err, HEKLA_FORMAT, "%s: test %zu is not an object", name, i);
     for (int k = 0; k < 2; k++)
         if (!is_count(json_object_get(row, counts[k])))
             return hekla_fail(err, HEKLA_FORMAT,
                 "%s: test %zu has no %s, expected a number of tokens", name, i, counts[k]);
+    if (depth && !is_count(depth))
+        return hekla_fail(
+            err, HEKLA_FORMAT, "%s: n_depth of test %zu is not a number of tokens", name, i);
     if (!(bench_number(row, "avg_ts") > 0))
         return hekla_fail(
             err, HEKLA_FORMAT, "%s: test %zu has no avg_ts, expected tokens a second", name, i);

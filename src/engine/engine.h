@@ -21,7 +21,8 @@ struct hekla_model {
     const struct arch *arch;
     const char *arch_name;
     struct plan_pipelines *pipelines;
-    struct kernel_verdicts *verdicts; /* NULL on the reference device */
+    struct kernel_verdicts *verdicts; /* NULL: on the reference device, or nothing is proved */
+    struct hekla_proof proof;         /* owns its texts */
     hekla_notice_fn notice;           /* may be NULL */
     void *notice_user;
     struct model m; /* m.dev NULL: vocabulary only; m.weights.layers NULL: lost for good */
@@ -73,9 +74,12 @@ struct hekla_session {
 hekla_status engine_open(hekla_model **out, const struct hekla_model_options *options, bool prove,
     struct hekla_error *err);
 
-/* prove.c: the verdicts on the kernels that the model needs; tests those that are not known. */
-hekla_status engine_prove(
-    struct hekla_model *model, const struct hekla_model_options *options, struct hekla_error *err);
+/* prove.c: makes model->verdicts, and keeps what it takes to prove more. */
+hekla_status engine_prove_begin(
+    struct hekla_model *model, const struct hekla_proof *proof, struct hekla_error *err);
+/* The verdicts on the kernels that the model needs with a KV cache of a type; tests those that are
+ * not known. Nothing to do without model->verdicts. */
+hekla_status engine_prove(struct hekla_model *model, uint32_t kv_type, struct hekla_error *err);
 /* A line for whoever opened the model. */
 void engine_notice(const struct hekla_model *model, enum hekla_notice kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -97,7 +101,9 @@ hekla_status engine_open_weights(struct hekla_model *model,
     struct hekla_error *err);
 struct hekla_model *engine_create(struct hekla_error *err);
 
-/* memory.c: sizes the context for `available` bytes, and decides where all that a session needs on
+/* memory.c: the type of KV cache where nobody asks for one. */
+uint32_t session_default_kv(const struct hekla_model *model);
+/* Sizes the context for `available` bytes, and decides where all that a session needs on
  * the device lies, without allocating it. */
 hekla_status session_place(struct hekla_session *s, const struct hekla_session_options *options,
     uint64_t available, struct hekla_error *err);

@@ -209,13 +209,22 @@ static hekla_status create_host_buffers(struct hekla_session *s, struct hekla_er
     return status;
 }
 
+/* What rounds no weight should round no activation. */
+uint32_t session_default_kv(const struct hekla_model *model)
+{
+    const struct gguf *g = model->gguf;
+    for (uint64_t i = 0; i < g->n_tensors; i++)
+        if (g->tensors[i].n_dims > 1 && g->tensors[i].type != quant_types[QT_f32].file_id)
+            return KV_TYPE_F16;
+    return KV_TYPE_F32;
+}
+
 hekla_status session_place(struct hekla_session *s, const struct hekla_session_options *options,
     uint64_t available, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
-    bool f32_weights = s->model->m.weights.layers[0].attn_out.quant == QT_f32;
     s->all_logits = options->all_logits;
-    s->kv_type = f32_weights ? KV_TYPE_F32 : KV_TYPE_F16;
+    s->kv_type = session_default_kv(s->model);
     if (options->kv_type != HEKLA_KV_AUTO)
         s->kv_type = (uint32_t)(options->kv_type - HEKLA_KV_F32) + KV_TYPE_F32;
     if (s->kv_type >= KV_TYPE_Q8_0 && p->head.head_dim % 32 != 0)
@@ -247,6 +256,8 @@ hekla_status session_allocate(
     struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err)
 {
     hekla_status status = session_place(s, options, gpu_memory_available(s->model->m.dev), err);
+    if (status == HEKLA_OK)
+        status = engine_prove(s->model, s->kv_type, err);
     if (status == HEKLA_OK)
         status = model_store_allocate(s->memory, err);
     if (status == HEKLA_OK)

@@ -175,7 +175,9 @@ hekla_status engine_open_weights(struct hekla_model *model,
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     hekla_status status = gpu_device_open(&model->m.dev, options->device, options->caps, err);
     if (status == HEKLA_OK && prove)
-        status = engine_prove(model, options, err);
+        status = engine_prove_begin(model, &options->proof, err);
+    if (status == HEKLA_OK) /* a session may ask for another cache, and prove that */
+        status = engine_prove(model, session_default_kv(model), err);
     if (status != HEKLA_OK)
         return status;
     status = engine_load(model, err);
@@ -250,6 +252,8 @@ void hekla_model_close(hekla_model *model)
     gpu_device_close(model->m.dev);
     pthread_mutex_destroy(&model->lock);
     free(model->verdicts);
+    free((char *)model->proof.folder);
+    free((char *)model->proof.helper);
     free(model->file);
     free(model->caps);
     free(model->samplers);

@@ -14,6 +14,7 @@
 struct proof {
     struct hekla_model *model;
     bool formats[QT_COUNT]; /* of the model's matrices */
+    int kv;                 /* of its cache */
     uint32_t done, total;
 };
 
@@ -50,6 +51,13 @@ static bool is_replaced(const struct proof *p, enum kernel kernel, int quant)
     return false;
 }
 
+static bool has_format(const struct proof *p, int kernel, int quant)
+{
+    if (kernel_is_of_cache((enum kernel)kernel))
+        return quant == p->kv;
+    return quant < 0 || p->formats[quant];
+}
+
 static bool is_needed(const struct proof *p, int kernel, int quant)
 {
     if (kernel == K_copy)
@@ -57,7 +65,7 @@ static bool is_needed(const struct proof *p, int kernel, int quant)
     if (!kernel_chosen((enum kernel)kernel, quant, gpu_device_caps(p->model->m.dev)))
         return false;
     return arch_needs(&p->model->m.params, kernel_rows[kernel].base) &&
-           (quant < 0 || p->formats[quant]) && !is_replaced(p, (enum kernel)kernel, quant);
+           has_format(p, kernel, quant) && !is_replaced(p, (enum kernel)kernel, quant);
 }
 
 /* What only measures the device: without it there is no figure, but every model runs. */
@@ -114,15 +122,14 @@ static void end_row(void *user, const struct selftest_row *row)
             verdict, kernel_rows[base].name);
 }
 
-static hekla_status test_unknown(
-    struct proof *p, const struct hekla_model_options *options, struct hekla_error *err)
+static hekla_status test_unknown(struct proof *p, struct hekla_error *err)
 {
     struct hekla_model *model = p->model;
     hekla_status status = HEKLA_OK;
     struct verdict_job job = {
         .dev = model->m.dev,
-        .caps = options->caps,
-        .proof = &options->proof,
+        .caps = *model->caps ? model->caps : NULL,
+        .proof = &model->proof,
         .effort = SELFTEST_QUICK,
         .n_embd = model->m.params.n_embd,
         .begin = begin_row,
@@ -160,28 +167,52 @@ static hekla_status refuse_failed(const struct proof *p, struct hekla_error *err
     return HEKLA_OK;
 }
 
-hekla_status engine_prove(
-    struct hekla_model *model, const struct hekla_model_options *options, struct hekla_error *err)
+static hekla_status copy_text(const char **out, const char *text, struct hekla_error *err)
 {
-    struct proof p = {.model = model};
-    const char *folder = options->proof.folder;
+    char *copy = text ? malloc(strlen(text) + 1) : NULL;
+    if (text && !copy)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
+    *out = copy ? strcpy(copy, text) : NULL;
+    return HEKLA_OK;
+}
+
+/* The file of verdicts; false: they are not kept. */
+static bool find_file(const struct hekla_model *model, char path[SELFTEST_PATH])
+{
+    return model->proof.folder && verdict_path(path, model->proof.folder, model->m.dev,
+                                      kernel_row_class(model->m.params.n_embd));
+}
+
+hekla_status engine_prove_begin(
+    struct hekla_model *model, const struct hekla_proof *proof, struct hekla_error *err)
+{
     char path[SELFTEST_PATH], old_driver[256] = "";
     if (gpu_device_is_ref(model->m.dev))
         return HEKLA_OK;
     model->verdicts = calloc(1, sizeof(*model->verdicts));
     if (!model->verdicts)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for the verdicts");
-    bool kept = folder &&
-                verdict_path(path, folder, model->m.dev, kernel_row_class(model->m.params.n_embd));
-    if (kept)
+    model->proof.patience = proof->patience;
+    hekla_status status = copy_text(&model->proof.folder, proof->folder, err);
+    status = status ? status : copy_text(&model->proof.helper, proof->helper, err);
+    if (status == HEKLA_OK && find_file(model, path))
         verdict_read(path, model->m.dev, model->verdicts, old_driver);
     if (old_driver[0])
         engine_notice(model, HEKLA_NOTICE_WARNING,
             "the driver of %s has changed from %s to %s: its kernels are tested again",
             gpu_device_name(model->m.dev), old_driver, gpu_device_identity(model->m.dev)->driver);
+    return status;
+}
+
+hekla_status engine_prove(struct hekla_model *model, uint32_t kv_type, struct hekla_error *err)
+{
+    struct proof p = {.model = model, .kv = kernel_kv_quant(kv_type)};
+    char path[SELFTEST_PATH];
+    if (!model->verdicts)
+        return HEKLA_OK;
     find_formats(&p);
-    hekla_status status = test_unknown(&p, options, err);
-    if (kept && p.done)
+    hekla_status status = test_unknown(&p, err);
+    if (p.done && find_file(model, path))
         keep(model, path);
     return status == HEKLA_OK ? refuse_failed(&p, err) : status;
 }

@@ -78,7 +78,7 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     partials.size -= counters.size;
     counters.offset += partials.size;
     uint32_t size = list->caps->row_threads ? 8 : 64;
-    struct op *op = op_append(list, K_attention, -1);
+    struct op *op = op_append(list, K_attention, kernel_kv_quant(kv->type));
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_KV] = kv->type;
     op->spec[SPEC_SPLIT] = split;
@@ -123,7 +123,7 @@ static void append_tile(struct op_list *list, struct rows y, struct rows qkv,
     const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first,
     const struct attn_options *o)
 {
-    struct op *op = op_append(list, K_attn_tile, -1);
+    struct op *op = op_append(list, K_attn_tile, kernel_kv_quant(kv->type));
     uint32_t rows = tile_rows(shape), size = tile_size(list, shape);
     partials.size -= counter_bytes(shape);
     struct attention_args args = args_of(qkv, y, kv, shape, first, size, o);

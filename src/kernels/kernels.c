@@ -43,8 +43,41 @@ const struct kernel_row kernel_rows[K_COUNT] = {
 #undef KERNEL
 };
 
+static const int kv_quants[KV_TYPE_COUNT] = {QT_f32, QT_f16, QT_q8_0, QT_q4_0};
+
+int kernel_kv_quant(uint32_t type)
+{
+    return kv_quants[type];
+}
+
+uint32_t kernel_kv_type(int quant)
+{
+    uint32_t type = 0;
+    while (type < KV_TYPE_COUNT && kv_quants[type] != quant)
+        type++;
+    return type;
+}
+
+bool kernel_is_of_cache(enum kernel kernel)
+{
+    return kernel < K_COUNT && (kernel_rows[kernel].axis == KERNEL_AXIS_KV ||
+                                   kernel_rows[kernel].axis == KERNEL_AXIS_KV_FLOAT);
+}
+
+bool kernel_has_row(enum kernel kernel, int quant)
+{
+    enum kernel_axis axis = kernel == K_copy ? KERNEL_AXIS_ONE : kernel_rows[kernel].axis;
+    if (axis == KERNEL_AXIS_ONE || quant < 0)
+        return axis == KERNEL_AXIS_ONE && quant < 0;
+    if (kernel_is_of_cache(kernel))
+        return kernel_kv_type(quant) < (axis == KERNEL_AXIS_KV ? KV_TYPE_COUNT : KV_TYPE_Q8_0);
+    return axis == KERNEL_AXIS_QUANT || quant_types[quant].class == QUANT_CLASS_INT;
+}
+
 const struct spirv *kernel_spirv(enum kernel kernel, int quant)
 {
+    if (kernel_is_of_cache(kernel))
+        quant = kernel_has_row(kernel, quant) ? -1 : QT_COUNT; /* one module for all types */
     for (size_t i = 0; i < SPIRV_COUNT; i++)
         if (spirv_table[i].kernel == (int)kernel && spirv_table[i].quant == quant)
             return &spirv_table[i];

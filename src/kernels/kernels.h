@@ -17,7 +17,13 @@ enum kernel {
     K_copy = K_COUNT, /* not a kernel: a copy between buffers */
 };
 
-enum kernel_axis { KERNEL_AXIS_ONE, KERNEL_AXIS_QUANT, KERNEL_AXIS_QUANT_INT };
+enum kernel_axis {
+    KERNEL_AXIS_ONE,
+    KERNEL_AXIS_QUANT,
+    KERNEL_AXIS_QUANT_INT,
+    KERNEL_AXIS_KV,
+    KERNEL_AXIS_KV_FLOAT,
+};
 
 struct kernel_row {
     const char *name;
@@ -32,14 +38,22 @@ struct kernel_row {
 
 extern const struct kernel_row kernel_rows[K_COUNT];
 
+/* Whether its rows are for formats of the KV cache, not of weights. */
+bool kernel_is_of_cache(enum kernel kernel);
+/* Whether the kernel (or K_copy) has a row for this format of weights or of the KV cache; -1: one
+ * for all. */
+bool kernel_has_row(enum kernel kernel, int quant);
+/* The format of a KV_TYPE_..., and back; KV_TYPE_COUNT: it is none. */
+int kernel_kv_quant(uint32_t type);
+uint32_t kernel_kv_type(int quant);
+
 struct spirv {
     int kernel;
     int quant; /* or -1 */
     const uint32_t *words;
     size_t bytes;
 };
-/* The module of a kernel for a weight format (-1 where the axis is ONE); NULL: not in this build.
- */
+/* The module of a kernel's row; NULL: not in this build. */
 const struct spirv *kernel_spirv(enum kernel kernel, int quant);
 /* What the self-test found: enum hekla_verdict, by kernel (K_copy for copies) and quant + 1. */
 struct kernel_verdicts {

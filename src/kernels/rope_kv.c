@@ -5,7 +5,7 @@
 void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_t v_first,
     const struct kv_cache *kv, struct gpu_view rope, struct head_shape shape)
 {
-    struct op *op = op_append(list, K_rope_kv, -1);
+    struct op *op = op_append(list, K_rope_kv, kernel_kv_quant(kv->type));
     uint32_t size = list->caps->row_threads ? 8 : 64;
     uint32_t quads = (shape.n_head + 2 * shape.n_head_kv) * shape.head_dim / 4;
     assert(shape.head_dim % 4 == 0 && shape.n_rot % 2 == 0 && kv->n_ctx % K_TILE == 0);

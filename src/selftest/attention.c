@@ -1,5 +1,5 @@
-/* attention: positions around chunks, head sizes, shared K and V heads, all caches. Split and
- * looped attention must agree to the bit. */
+/* attention: positions around chunks, head sizes, shared K and V heads. Split and looped attention
+ * must agree to the bit. */
 #include "selftest/case.h"
 
 #include <string.h>
@@ -34,18 +34,21 @@ static uint32_t positions_of(const struct attn_options *o, uint32_t pos, uint32_
     return ring < all ? ring : all;
 }
 
-static void run_with(struct test *t, struct head_shape shape, uint32_t type, uint32_t pos,
-    uint32_t tokens, enum fill fill, const struct attn_options *o)
+static void run_with(struct test *t, struct head_shape shape, uint32_t pos, uint32_t tokens,
+    enum fill fill, const struct attn_options *o)
 {
+    uint32_t type = kernel_kv_type(t->quant);
     if (type >= KV_TYPE_Q8_0 && shape.head_dim % 32 != 0)
-        type -= KV_TYPE_Q8_0;
+        return;
     uint32_t n = shape.n_head * shape.head_dim, kv_n = shape.n_head_kv * shape.head_dim;
     uint32_t n_ctx = positions_of(o, pos, tokens);
     struct rows y[2];
     test_begin(t, tokens, pos, 100,
-        "heads=%u/%u dim=%u kv=%u pos=%u tokens=%u fill=%d window=%u cap=%g temperature=%g%s",
-        shape.n_head, shape.n_head_kv, shape.head_dim, type, pos, tokens, (int)fill, o->window,
+        "heads=%u/%u dim=%u pos=%u tokens=%u fill=%d window=%u cap=%g temperature=%g%s",
+        shape.n_head, shape.n_head_kv, shape.head_dim, pos, tokens, (int)fill, o->window,
         (double)o->softcap, (double)o->temperature, o->sinks.size ? " sinks" : "");
+    t->flavour = (o->window ? 1u : 0u) | (o->softcap > 0 ? 2u : 0u) | (o->sinks.size ? 4u : 0u) |
+                 (o->temperature != 0 ? 8u : 0u);
     struct attn_options options = *o;
     if (o->sinks.size) /* asked for */
         options.sinks = test_exact_input(t, shape.n_head, FILL_NORMAL);
@@ -61,11 +64,10 @@ static void run_with(struct test *t, struct head_shape shape, uint32_t type, uin
         op_attention_with(&t->list, out, qkv, &kv, test_output(t, bytes), shape, &options);
     }
     /* llvmpipe of Mesa 22 ends all loops of an invocation after 65535 iterations. */
-    bool plain = !(o->window || o->softcap > 0 || o->sinks.size || o->temperature != 0);
-    for (uint32_t size = !plain || t->list.variant == K_attn_tile ? 129
-                         : pos < 600                              ? 1
-                         : pos < 3000                             ? 4
-                                                                  : 8;
+    for (uint32_t size = t->flavour || t->list.variant == K_attn_tile ? 129
+                         : pos < 600                                  ? 1
+                         : pos < 3000                                 ? 4
+                                                                      : 8;
          size <= 128 && !t->quick; size = 5 * size + 3)
         test_vary(t, &(struct variation){.spec = {size}});
     test_run(t);
@@ -73,10 +75,10 @@ static void run_with(struct test *t, struct head_shape shape, uint32_t type, uin
         test_expect_equal(t, y[0].view, y[1].view, n * 4ull, "split and looped attention differ");
 }
 
-static void run(struct test *t, struct head_shape shape, uint32_t type, uint32_t pos,
-    uint32_t tokens, enum fill fill)
+static void run(
+    struct test *t, struct head_shape shape, uint32_t pos, uint32_t tokens, enum fill fill)
 {
-    run_with(t, shape, type, pos, tokens, fill, &(struct attn_options){0});
+    run_with(t, shape, pos, tokens, fill, &(struct attn_options){0});
 }
 
 static const struct head_shape shapes[] = {{1, 1, 4, 4}, {1, 1, 32, 32}, {4, 2, 64, 64},
@@ -89,19 +91,19 @@ static void run_options(struct test *t, uint32_t tokens)
     static const uint32_t windows[] = {1, 8, 127, 128, 130, 300};
     const struct gpu_view wanted = {.size = 4};
     for (uint32_t i = 0; i < (t->quick ? 2 : 12); i++)
-        run_with(t, shapes[2 + i % 3], i % 2, 5 + 61 * i, tokens, FILL_NORMAL,
+        run_with(t, shapes[2 + i % 3], 5 + 61 * i, tokens, FILL_NORMAL,
             &(struct attn_options){.window = windows[i % 6]});
-    run_with(t, shapes[2], true, 260, tokens, FILL_NORMAL,
+    run_with(t, shapes[2], 260, tokens, FILL_NORMAL,
         &(struct attn_options){.window = 128, .sinks = wanted});
-    run_with(t, shapes[2], true, 300, tokens, FILL_NORMAL,
+    run_with(t, shapes[2], 300, tokens, FILL_NORMAL,
         &(struct attn_options){.scale = 0.2f, .softcap = 4.0f});
-    run_with(t, shapes[1], false, 140, tokens, FILL_OUTLIERS,
+    run_with(t, shapes[1], 140, tokens, FILL_OUTLIERS,
         &(struct attn_options){.softcap = 50.0f, .window = 100});
-    run_with(t, shapes[2], true, 200, tokens, FILL_NORMAL, &(struct attn_options){.sinks = wanted});
-    run_with(t, shapes[2], false, 200, tokens, FILL_NORMAL,
+    run_with(t, shapes[2], 200, tokens, FILL_NORMAL, &(struct attn_options){.sinks = wanted});
+    run_with(t, shapes[2], 200, tokens, FILL_NORMAL,
         &(struct attn_options){.temperature = 0.3f, .temperature_span = 16});
     for (uint32_t fill = 0; !t->quick && fill < FILL_COUNT; fill++)
-        run_with(t, shapes[1], fill & 1, 150, tokens, (enum fill)fill,
+        run_with(t, shapes[1], 150, tokens, (enum fill)fill,
             &(struct attn_options){.softcap = 30.0f,
                 .window = fill % 3 ? 40 : 0,
                 .sinks = wanted,
@@ -113,31 +115,30 @@ static void run_decode(struct test *t)
 {
     run_options(t, 1);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
-        for (uint32_t kv = i / 2 % 2; kv < 4; kv += 2)
-            run(t, shapes[i % 7], kv, positions[i], 1, FILL_NORMAL);
+        run(t, shapes[i % 7], positions[i], 1, FILL_NORMAL);
     for (uint32_t i = 0; i < 7; i++)
-        run(t, shapes[i], i % 4, 130 + 7 * i, 1, (enum fill)(i % FILL_COUNT));
-    for (uint32_t i = 0; i < 4 * FILL_COUNT; i++)
-        run(t, shapes[2], i & 3, 400, 1, (enum fill)(i / 4));
+        run(t, shapes[i], 130 + 7 * i, 1, (enum fill)(i % FILL_COUNT));
+    for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
+        run(t, shapes[2], 400, 1, (enum fill)fill);
     if (t->slow)
-        run(t, (struct head_shape){32, 8, 64, 64}, KV_TYPE_F16, 4000, 1, FILL_NORMAL);
+        run(t, (struct head_shape){32, 8, 64, 64}, 4000, 1, FILL_NORMAL);
 }
 
 void selftest_cases_attn_tile(struct test *t)
 {
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
-        run(t, shapes[(i + 1) % 7], i % 2, positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
+        run(t, shapes[(i + 1) % 7], positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
     for (uint32_t i = 0; i < 7; i++)
-        run(t, shapes[i], i % 2, 120, 17, (enum fill)(i % FILL_COUNT));
-    for (uint32_t i = 0; i < 2 * FILL_COUNT; i++)
-        run(t, shapes[2], i & 1, 126, 4, (enum fill)(i / 2));
-    run(t, shapes[4], KV_TYPE_F16, 0, 150, FILL_NORMAL); /* several chunks in one tile's rows */
+        run(t, shapes[i], 120, 17, (enum fill)(i % FILL_COUNT));
+    for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
+        run(t, shapes[2], 126, 4, (enum fill)fill);
+    run(t, shapes[4], 0, 150, FILL_NORMAL); /* several chunks in one tile's rows */
     /* Longer than one dispatch does: 65535 iterations would end at about position 4500. */
-    run(t, shapes[5], KV_TYPE_F16, 5000, 2, FILL_NORMAL);
+    run(t, shapes[5], 5000, 2, FILL_NORMAL);
     if (t->slow)
-        run(t, (struct head_shape){32, 8, 64, 64}, KV_TYPE_F16, 500, 64, FILL_NORMAL);
+        run(t, (struct head_shape){32, 8, 64, 64}, 500, 64, FILL_NORMAL);
     if (t->slow)
-        run(t, shapes[1], KV_TYPE_F16, 20000, 2, FILL_NORMAL);
+        run(t, shapes[1], 20000, 2, FILL_NORMAL);
 }
 
 void selftest_cases_attention(struct test *t)
@@ -145,15 +146,15 @@ void selftest_cases_attention(struct test *t)
     run_decode(t);
     run_options(t, 3);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
-        run(t, shapes[(i + 1) % 7], i % 4, positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
+        run(t, shapes[(i + 1) % 7], positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
     for (uint32_t i = 0; i < 7; i++)
-        run(t, shapes[i], i % 4, 120, 17, (enum fill)(i % FILL_COUNT));
-    for (uint32_t i = 0; i < 4 * FILL_COUNT; i++)
-        run(t, shapes[2], i & 3, 126, 4, (enum fill)(i / 4));
+        run(t, shapes[i], 120, 17, (enum fill)(i % FILL_COUNT));
+    for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
+        run(t, shapes[2], 126, 4, (enum fill)fill);
     /* Longer than one dispatch does: 65535 iterations would end at about position 4500. */
-    run(t, shapes[5], KV_TYPE_F16, 5000, 2, FILL_NORMAL);
+    run(t, shapes[5], 5000, 2, FILL_NORMAL);
     if (t->slow)
-        run(t, (struct head_shape){32, 8, 64, 64}, KV_TYPE_F16, 500, 64, FILL_NORMAL);
+        run(t, (struct head_shape){32, 8, 64, 64}, 500, 64, FILL_NORMAL);
     if (t->slow)
-        run(t, shapes[1], KV_TYPE_F16, 20000, 2, FILL_NORMAL);
+        run(t, shapes[1], 20000, 2, FILL_NORMAL);
 }

@@ -72,6 +72,7 @@ void test_begin(
     own->ran = own->failed = false;
     own->began = tester_now();
     t->list.n = 0;
+    t->flavour = 0;
     t->list.n_tokens = n_tokens;
     extend(t, TEST_GUARD);
     t->list.step = test_output(t, sizeof(struct step_args));

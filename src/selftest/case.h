@@ -34,6 +34,7 @@ struct test {
     uint32_t n_embd;     /* of the model that the test is for; 0: of none */
     bool slow;           /* sizes of real models, and many variations, are wanted */
     bool quick;          /* a model waits: no more than shows each pipeline at work */
+    uint32_t flavour;    /* set by a case: arguments that make its ops do other things */
     bool other_shapes;   /* the product's choices for the other kind of device */
     struct tester *own;
 };

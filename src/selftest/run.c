@@ -80,13 +80,15 @@ static bool adds(struct test *t)
         uint32_t k = 0;
         if (base_of(op->kernel) != base_of(own->kernel))
             continue;
-        while (k < own->n_seen && memcmp(own->seen[k].spec, op->spec, sizeof(op->spec)) != 0)
+        while (k < own->n_seen && (own->seen[k].flavour != t->flavour ||
+                                      memcmp(own->seen[k].spec, op->spec, sizeof(op->spec)) != 0))
             k++;
         any = k == TEST_MAX_SEEN; /* never in practice: then nothing is left out */
         if (any)
             break;
         if (k == own->n_seen) {
             memcpy(own->seen[own->n_seen++].spec, op->spec, sizeof(op->spec));
+            own->seen[k].flavour = t->flavour;
             own->seen[k].cases = 0;
         }
         any = own->seen[k].cases++ < TEST_QUICK_CASES;

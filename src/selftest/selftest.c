@@ -122,20 +122,12 @@ static void run_one(struct tester *own, struct selftest_result *out, enum kernel
         out->failed++;
 }
 
-static bool is_row(enum kernel kernel, int quant)
-{
-    enum kernel_axis axis = kernel == K_copy ? KERNEL_AXIS_ONE : kernel_rows[kernel].axis;
-    if (axis == KERNEL_AXIS_ONE || quant < 0)
-        return axis == KERNEL_AXIS_ONE && quant < 0;
-    return axis == KERNEL_AXIS_QUANT || quant_types[quant].class == QUANT_CLASS_INT;
-}
-
 void selftest_set_all(struct selftest_set *out, const char *filter)
 {
     char name[64];
     for (int k = 0; k <= K_COUNT; k++)
         for (int q = -1; q < QT_COUNT; q++) {
-            out->has[k][q + 1] = is_row((enum kernel)k, q);
+            out->has[k][q + 1] = kernel_has_row((enum kernel)k, q);
             if (!out->has[k][q + 1])
                 continue;
             struct selftest_row row = row_of((enum kernel)k, q);
@@ -154,7 +146,7 @@ hekla_status selftest_run(struct gpu_device *dev, const struct selftest_options 
         return hekla_fail(err, HEKLA_UNSUPPORTED, "the reference device has no kernels to test");
     for (int k = 0; k <= K_COUNT; k++)
         for (int q = -1; q < QT_COUNT; q++)
-            if (is_row((enum kernel)k, q))
+            if (kernel_has_row((enum kernel)k, q))
                 run_one(&own, out, (enum kernel)k, q);
     gpu_buffer_destroy(dev, &own.upload);
     gpu_buffer_destroy(dev, &own.device);

@@ -12,7 +12,7 @@ enum {
     TEST_MAX_REGIONS = 48,
     TEST_MAX_SHARDS = 8,
     TEST_MAX_VARIATIONS = 256,
-    TEST_QUICK_CASES = 6, /* for each set of constants */
+    TEST_QUICK_CASES = 6, /* for each set of constants, and flavour */
     TEST_MAX_SEEN = 64,
 };
 
@@ -25,7 +25,7 @@ struct tester {
     enum kernel kernel; /* of the row; K_copy for copies */
 
     struct {
-        uint32_t spec[SPEC_COUNT], cases;
+        uint32_t spec[SPEC_COUNT], flavour, cases;
     } seen[TEST_MAX_SEEN]; /* by a quick test of the row */
     uint32_t n_seen;
 

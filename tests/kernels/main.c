@@ -2,7 +2,7 @@
  * kernel_tests [--slow | --quick] [--verbose] [--masks] [--part I/N] [FILTER]: every kernel against
  * the C reference on the device named by HEKLA_TEST_DEVICE (else the best), with capabilities
  * lowered by HEKLA_CAPS. FILTER: part of "kernel quant". --masks: a choice of rows under each mask
- * of tests/masks.h. --part: every Nth row. --few: of three formats, and what has none. Exit status
+ * of tests/masks.h. --part: every Nth row. --few: of three formats of weights. Exit status
  * 1: a row failed, 77: there is no device.
  */
 #include "../masks.h"
@@ -144,7 +144,8 @@ int main(int argc, char **argv)
     selftest_set_all(&only, filter);
     for (int k = 0; few && k <= K_COUNT; k++)
         for (int q = 0; q < QT_COUNT; q++)
-            only.has[k][q + 1] &= q == QT_q4_0 || q == QT_q4_k || q == QT_f16;
+            only.has[k][q + 1] &=
+                q == QT_q4_0 || q == QT_q4_k || q == QT_f16 || kernel_is_of_cache((enum kernel)k);
     if (!take_part(&only, part)) {
         printf("--part needs I/N, not \"%s\"\n", part);
         return 1;
