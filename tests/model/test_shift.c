@@ -109,6 +109,65 @@ static void windows_are_filled_again(void **state)
     hekla_model_close(model);
 }
 
+/* The place in a grammar is kept: a text of one possible form goes on where it was. */
+static void grammars_go_on(void **state)
+{
+    (void)state;
+    static const char rules[] = "root ::= x\nx ::= \"abcdefghijklmnopqrs\" x";
+    hekla_model *model = open_model(NULL, NULL);
+    hekla_session *session = open_session(model, &(struct hekla_session_options){.n_ctx = N_CTX});
+    hekla_grammar *grammar = NULL;
+    struct token_list list = {.n = 0};
+    struct hekla_error err;
+    hekla_token prompt[N_PROMPT];
+    size_t n_text = 0;
+    make_prompt(prompt, N_PROMPT, vocab_of(model));
+    assert_int_equal(
+        hekla_grammar_open(&grammar, HEKLA_GBNF, rules, strlen(rules), &err), HEKLA_OK);
+    assert_int_equal(hekla_session_set_shift(session, true, 3, &err), HEKLA_OK);
+    eval(session, prompt, N_PROMPT);
+    generate(session, &(struct hekla_sampling){.grammar = grammar}, N_TOKENS, true, &list);
+    assert_int_equal(list.n, N_TOKENS);
+    for (size_t i = 0; i < list.n; i++) {
+        char bytes[HEKLA_PIECE_MAX];
+        size_t n = hekla_token_bytes(model, list.ids[i], false, bytes, sizeof(bytes));
+        for (size_t k = 0; k < n; k++)
+            assert_int_equal(bytes[k], 'a' + (int)(n_text++ % 19));
+    }
+    hekla_grammar_close(grammar);
+    hekla_session_close(session);
+    hekla_model_close(model);
+}
+
+static bool stop_at_last(void *user, hekla_token token)
+{
+    (void)token;
+    return --*(int *)user > 0;
+}
+
+/* A caller that stops with the token that fills the context finds all of it there. */
+static void stopped_contexts_stay(void **state)
+{
+    (void)state;
+    hekla_model *model = open_model(NULL, NULL);
+    hekla_session *session = open_session(model, &(struct hekla_session_options){.n_ctx = N_CTX});
+    struct hekla_error err;
+    hekla_token prompt[N_PROMPT];
+    int left = N_CTX - N_PROMPT;
+    size_t n;
+    make_prompt(prompt, N_PROMPT, vocab_of(model));
+    assert_int_equal(hekla_session_set_shift(session, true, 0, &err), HEKLA_OK);
+    eval(session, prompt, N_PROMPT);
+    assert_int_equal(hekla_session_generate(session, &(struct hekla_sampling){0}, -1, true,
+                         stop_at_last, &left, &n, &err),
+        HEKLA_OK);
+    assert_int_equal(n, N_CTX - N_PROMPT);
+    assert_int_equal(hekla_session_pos(session), N_CTX - 1);
+    assert_memory_equal(hekla_session_tokens(session), prompt, sizeof(prompt));
+    hekla_session_close(session);
+    hekla_model_close(model);
+}
+
 static void bad_shifts_are_told(void **state)
 {
     (void)state;
@@ -153,6 +212,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_on_as_new_sessions_do),
         cmocka_unit_test(windows_are_filled_again),
+        cmocka_unit_test(grammars_go_on),
+        cmocka_unit_test(stopped_contexts_stay),
         cmocka_unit_test(bad_shifts_are_told),
         cmocka_unit_test(shared_prefixes_are_kept),
     };
