@@ -380,8 +380,17 @@ HEKLA_API void hekla_session_close(hekla_session *session); /* NULL is allowed *
 HEKLA_API uint32_t hekla_session_n_ctx(const hekla_session *session);
 /* Number of tokens in the session: the position of the next one. */
 HEKLA_API uint32_t hekla_session_pos(const hekla_session *session);
+/* The tokens it holds, [hekla_session_pos]. Valid until the next call on the session. */
+HEKLA_API const hekla_token *hekla_session_tokens(const hekla_session *session);
 /* Forgets all tokens from position pos on. pos <= hekla_session_pos. */
 HEKLA_API void hekla_session_rewind(hekla_session *session, uint32_t pos);
+/* What hekla_session_generate does when the context is full: stop (shifts false, as at first), or
+ * drop half of the tokens after the first n_keep, rounded down, and go on. The state is then, to
+ * the bit, that of a new session that evaluated the tokens that are left: at most n_ctx - n_keep
+ * of them are evaluated again, which counts as prompt and reports no logits. The k-th shift of a
+ * call adds k to its seed. HEKLA_ARGUMENT unless n_keep <= n_ctx - 2. */
+HEKLA_API hekla_status hekla_session_set_shift(
+    hekla_session *session, bool shifts, uint32_t n_keep, struct hekla_error *err);
 
 /* Appends n tokens and evaluates them. Blocking. HEKLA_ARGUMENT if they do not fit in the context
  * or an id is not in the vocabulary: then nothing is evaluated. */
@@ -463,7 +472,8 @@ HEKLA_API struct hekla_sampling hekla_model_sampling(const hekla_model *model);
 HEKLA_API hekla_status hekla_sampling_check(
     const hekla_model *model, const struct hekla_sampling *sampling, struct hekla_error *err);
 
-/* Generates up to n tokens after what was evaluated (n < 0: until the context is full), sampling
+/* Generates up to n tokens after what was evaluated (n < 0: until the context is full, or
+ * with hekla_session_set_shift without an end), sampling
  * on the device where it can (penalties, top_k, top_p, min_p, temperature, in this order), else on
  * the host; a detail notice of the model tells which and why. sampling NULL: the model's. With a
  * grammar a token is drawn as without one, and again among those allowed only if it is refused;
@@ -473,8 +483,8 @@ HEKLA_API hekla_status hekla_sampling_check(
  * `token` is called for each token, in order; it returns false to stop. An end token is reported to
  * the callback, and then generation stops unless ignore_end. Afterwards the session holds all
  * reported tokens but the last, which is not evaluated yet (hekla_session_pos tells);
- * hekla_session_sync with the full list continues. Returns HEKLA_OK also when stopped. *generated
- * (may be NULL) gets the number of tokens. */
+ * hekla_session_sync with the full list, after a shift with what is left of it, continues. Returns
+ * HEKLA_OK also when stopped. *generated (may be NULL) gets the number of tokens. */
 HEKLA_API hekla_status hekla_session_generate(hekla_session *session,
     const struct hekla_sampling *sampling, int64_t n, bool ignore_end,
     bool (*token)(void *user, hekla_token token), void *user, size_t *generated,

@@ -68,6 +68,17 @@ static void begin_after(struct stream *stream, hekla_token last)
     stream->text.n_pending = 0;
 }
 
+/* What a full context keeps: --keep counts tokens of the prompt after the one that begins it. */
+static hekla_status set_shift(
+    const struct cli_run *run, const hekla_token *tokens, size_t n, struct hekla_error *err)
+{
+    const struct cli_run_options *o = &run->options;
+    bool begins = n > 0 && tokens[0] == run->info.bos;
+    size_t keep = (size_t)o->keep + begins;
+    return hekla_session_set_shift(
+        run->session, o->context_shift, (uint32_t)(o->keep < 0 || keep > n ? n : keep), err);
+}
+
 int cli_generate(struct cli_run *run, const hekla_token *tokens, size_t n,
     struct cli_text *collected, enum cli_stop *stop)
 {
@@ -76,7 +87,9 @@ int cli_generate(struct cli_run *run, const hekla_token *tokens, size_t n,
 
     if (n > 0)
         begin_after(&stream, tokens[n - 1]);
-    hekla_status status = hekla_session_sync(run->session, tokens, n, NULL, &err);
+    hekla_status status = set_shift(run, tokens, n, &err);
+    if (status == HEKLA_OK)
+        status = hekla_session_sync(run->session, tokens, n, NULL, &err);
     if (status == HEKLA_OK && run->options.predict != 0 && cli_interrupt_count() == 0)
         status = hekla_session_generate(run->session, &run->sampling, run->options.predict,
             run->options.ignore_eos, take_token, &stream, NULL, &err);

@@ -13,7 +13,7 @@ struct cli_run_options {
     const char *model, *device;
     const char *prompt, *file, *prompt_ids, *system, *logits_out;
     const char *chat_template, *chat_variables, *tools; /* a name or file; JSON; a file */
-    int64_t predict, ctx_size, batch, ubatch;
+    int64_t predict, ctx_size, keep, batch, ubatch;
     int cache_k, cache_v; /* enum hekla_kv_type */
     /* Numbers that were not given are NAN or CLI_NOT_GIVEN where the model may know better. */
     double temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
@@ -23,7 +23,7 @@ struct cli_run_options {
     const char *samplers, *sampler_seq;
     struct cli_list dry_breakers, logit_bias;
     const char *grammar, *grammar_file, *json_schema, *json_schema_file;
-    bool escape, hash, ignore_eos;
+    bool escape, hash, ignore_eos, context_shift;
     bool conversation, no_conversation, single_turn;
     bool no_display_prompt, verbose, no_perf, profile;
 };

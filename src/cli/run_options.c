@@ -80,6 +80,12 @@ static const struct cli_option rows[] = {
         "the prompt"),
     INTEGER(ctx_size, "-c|--ctx-size", 0, INT32_MAX, "0",
         "context in tokens; 0: what the model was trained for, if it fits"),
+    SET(context_shift, "--context-shift",
+        "when the context is full, drop half of what follows the kept tokens, evaluate the rest "
+        "again, and go on"),
+    INTEGER(keep, "--keep", -1, INT32_MAX, "0",
+        "with --context-shift: first N tokens of the prompt to keep, besides the begin-of-text "
+        "token; -1: all"),
     SET(ignore_eos, "--ignore-eos", "go on after end tokens"),
     HEADING("Sampling (without a flag, what the model's file says counts before these defaults)"),
     TEXT(samplers, "--samplers", "LIST",
@@ -207,6 +213,8 @@ int cli_check_options(const struct cli_run_options *o)
                                    "the text must be");
     if (o->no_conversation && !has_prompt(o) && isatty(STDIN_FILENO))
         return cli_fail(CLI_USAGE, "-no-cnv needs a prompt: -p, -f or --prompt-ids");
+    if (o->keep != 0 && !o->context_shift)
+        return cli_fail(CLI_USAGE, "--keep says what --context-shift keeps, which is not given");
     if (o->cache_k && o->cache_v && o->cache_k != o->cache_v)
         return cli_fail(CLI_USAGE, "-ctk and -ctv differ, but keys and values are kept in one type "
                                    "so far: give both the same");

@@ -59,6 +59,8 @@ struct hekla_session {
 
     hekla_token *tokens; /* [n_ctx], what the device's history holds up to pos */
     uint32_t pos;
+    bool shifts; /* generation drops tokens after the first n_keep when the context is full */
+    uint32_t n_keep;
     uint32_t written; /* positions that the cache has held: after a rewind more than pos */
     enum { LOGITS_NONE, LOGITS_ON_DEVICE, LOGITS_ON_HOST } logits; /* of position pos - 1 */
     void (*on_logits)(void *user, uint32_t pos, const float *logits);
@@ -173,6 +175,10 @@ hekla_status session_profile_create(struct hekla_session *s, struct hekla_error 
 void session_profile_destroy(struct session_profile *p);
 void session_profile_add(struct hekla_session *s, const struct plan *plan, enum hekla_phase phase,
     uint32_t n_tokens, uint32_t pos);
+
+/* shift.c: with n_ctx tokens in s->tokens, of which the newest may not be evaluated yet: drops half
+ * of those after the first n_keep and evaluates the rest. Reports no logits. */
+hekla_status session_shift(struct hekla_session *s, struct hekla_error *err);
 
 double engine_now(void); /* seconds, monotonic */
 

@@ -249,7 +249,37 @@ static hekla_status resume(struct run *r, const struct consumer *c, struct hekla
     if (status == HEKLA_OK)
         status = run_from_here(&rest, c, err);
     r->received += rest.received;
+    r->stopped = rest.stopped;
     return status == HEKLA_OK ? HEKLA_OK : session_recover(s, err);
+}
+
+/* Generates up to `left` tokens; shifts the context whenever it is full, if the session does. */
+static hekla_status run_stretches(struct run *r, uint64_t left, const struct consumer *c,
+    uint64_t *generated, struct hekla_error *err)
+{
+    struct hekla_session *s = r->s;
+    struct session_sampling *how = r->sampling;
+    for (;;) {
+        /* The last token need not be evaluated, unless more are to follow. */
+        uint32_t room = s->n_ctx - s->pos + (s->shifts ? 0 : 1);
+        *r = (struct run){.s = s, .sampling = how, .limit = left < room ? (uint32_t)left : room};
+        struct session_span span = session_span_begin(s);
+        hekla_status status = r->limit ? run_from_here(r, c, err) : HEKLA_OK;
+        if (status != HEKLA_OK)
+            status = resume(r, c, err);
+        session_span_end(s, HEKLA_GENERATION, &span, r->received);
+        *generated += r->received;
+        left -= r->received;
+        bool full = !r->stopped && r->received == r->limit && left > 0;
+        if (status != HEKLA_OK || !full || !s->shifts)
+            return status;
+        status = session_shift(s, err);
+        if (status != HEKLA_OK)
+            return status;
+        how->chain.p.seed++; /* positions come again, and random numbers should not */
+        if (how->sampler)
+            sampler_set_seed(how->sampler, how->chain.p.seed);
+    }
 }
 
 hekla_status hekla_session_generate(hekla_session *s, const struct hekla_sampling *sampling,
@@ -262,25 +292,21 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
     if (s->logits == LOGITS_NONE)
         return hekla_fail(err, HEKLA_ARGUMENT, "nothing has been evaluated to generate from");
     const struct consumer c = {ignore_end, token, user};
-    uint32_t room = s->n_ctx - s->pos + 1; /* the last token need not be evaluated */
     struct session_sampling how;
-    struct run r = {.s = s, .sampling = &how, .limit = n < 0 || n > room ? room : (uint32_t)n};
+    struct run r = {.s = s, .sampling = &how};
+    uint64_t received = 0;
     hekla_status status = session_sampling_create(&how, s, sampling, err);
     if (status != HEKLA_OK) {
         session_sampling_destroy(&how);
         return status;
     }
-    struct session_span span = session_span_begin(s);
-    status = run_from_here(&r, &c, err);
-    if (status != HEKLA_OK)
-        status = resume(&r, &c, err);
+    status = run_stretches(&r, n < 0 ? UINT64_MAX : (uint64_t)n, &c, &received, err);
     if (how.matcher)
         engine_notice(s->model, HEKLA_NOTICE_DETAIL,
-            "the grammar refused %llu of %u tokens, which were drawn again",
-            (unsigned long long)how.refused, r.received);
+            "the grammar refused %llu of %llu tokens, which were drawn again",
+            (unsigned long long)how.refused, (unsigned long long)received);
     session_sampling_destroy(&how);
     if (generated)
-        *generated = r.received;
-    session_span_end(s, HEKLA_GENERATION, &span, r.received);
+        *generated = (size_t)received;
     return status;
 }

@@ -75,6 +75,8 @@ void sampler_destroy(struct sampler *s);
 hekla_token sampler_draw(struct sampler *s, const float *logits, const hekla_token *history,
     uint32_t n, struct grammar_matcher *matcher);
 void sampler_accept(struct sampler *s);
+/* Of the random numbers from here on. */
+void sampler_set_seed(struct sampler *s, uint64_t seed);
 
 /* Whether the matcher lets the token follow: its bytes, or an end where the text may end. */
 bool sample_allows(

@@ -125,6 +125,11 @@ hekla_token sampler_draw(struct sampler *s, const float *logits, const hekla_tok
     return (hekla_token)s->ids[sampler_choose(s)];
 }
 
+void sampler_set_seed(struct sampler *s, uint64_t seed)
+{
+    s->chain.p.seed = seed;
+}
+
 void sampler_accept(struct sampler *s)
 {
     const struct hekla_sampling *p = &s->chain.p;

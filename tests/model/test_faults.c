@@ -342,6 +342,15 @@ static void lost_in_generation(void **state)
     expect_resumed("", PROMPT " --hash", 6, false);
 }
 
+static void lost_in_a_shift(void **state)
+{
+    (void)state;
+    static const char shifted[] = "run -p 'One day a girl named Lily found a needle' -n 50 -c 24 "
+                                  "-ub 7 --context-shift --keep 2 --ignore-eos --seed 3";
+    for (uint32_t n = 14; n < 23; n += 2)
+        expect_resumed("", shifted, n, false);
+}
+
 static void stuck(void **state)
 {
     (void)state;
@@ -394,6 +403,7 @@ int main(void)
         cmocka_unit_test(lost_while_loading),
         cmocka_unit_test(lost_in_prompt),
         cmocka_unit_test(lost_in_generation),
+        cmocka_unit_test(lost_in_a_shift),
         cmocka_unit_test(stuck),
         cmocka_unit_test(slow_device),
     };
