@@ -30,7 +30,7 @@ static void report(struct bench *b, const struct bench_result *r)
             program.driver, program.caps, kernel, format_name(b), b->shape, r->samples,
             r->median * 1e6, r->spread, gb, gb * 1e9 / program.peak, gflop);
     else
-        printf("%-12s %-8s %-36s %10.1f %5.1f %% %8.2f %5.0f %% %9.1f\n", kernel, format_name(b),
+        printf("%-13s %-8s %-36s %10.1f %5.1f %% %8.2f %5.0f %% %9.1f\n", kernel, format_name(b),
             b->shape, r->median * 1e6, 100 * r->spread, gb, 100 * gb * 1e9 / program.peak, gflop);
     fflush(stdout);
 }
@@ -102,7 +102,7 @@ static void print_head(const struct gpu_device *dev)
     if (program.csv)
         printf("device,driver,caps,kernel,format,shape,samples,us,spread,GB/s,of peak,GFLOP/s\n");
     else
-        printf("%s, %s\n%s\npeak: %.1f GB/s, measured; times by %s\n\n%-12s %-8s %-36s %10s %7s "
+        printf("%s, %s\n%s\npeak: %.1f GB/s, measured; times by %s\n\n%-13s %-8s %-36s %10s %7s "
                "%8s %7s %9s\n",
             program.device, program.driver, caps, program.peak * 1e-9,
             gpu_device_has_timestamps(dev) ? "the device's clock" : "the host's clock", "kernel",

@@ -128,7 +128,7 @@ enum hekla_verdict {
 HEKLA_API const char *hekla_verdict_text(enum hekla_verdict verdict);
 
 struct hekla_kernel_result {
-    const char *kernel, *format; /* format "-": the kernel reads no weights */
+    const char *kernel, *format; /* of weights or of the KV cache; "-": it reads neither */
     const char *instead;         /* what a model uses where this is not usable; NULL: nothing */
     bool chosen;                 /* models would use it, had it passed */
     enum hekla_verdict verdict;
@@ -143,7 +143,8 @@ struct hekla_doctor_options {
     struct hekla_proof proof;
     const char *filter; /* only kernels whose "KERNEL FORMAT" contains it; NULL: all */
     bool full;          /* sizes of real models also where a processor plays the GPU */
-    void (*begin)(void *user, const struct hekla_kernel_result *result); /* names are set */
+    /* Only names are set. Some are tested side by side, and one that crashes twice. */
+    void (*begin)(void *user, const struct hekla_kernel_result *result);
     void (*end)(void *user, const struct hekla_kernel_result *result);
     void *user;
 };

@@ -156,7 +156,7 @@ static void write_line(const struct results *r, size_t first)
         snprintf(formats, sizeof(formats), "all %zu formats", all);
     else if (strlen(formats) > 40)
         snprintf(formats, sizeof(formats), "%zu of %zu formats", same, all);
-    cli_writef("  %-12s  %-40s  %s%s%s\n", k->kernel, formats, hekla_verdict_text(k->verdict),
+    cli_writef("  %-13s  %-40s  %s%s%s\n", k->kernel, formats, hekla_verdict_text(k->verdict),
         k->verdict == HEKLA_VERDICT_PASSED ? "" : ": ",
         k->verdict == HEKLA_VERDICT_PASSED ? "" : k->text);
 }
@@ -186,7 +186,7 @@ static void write_table(const struct results *r, const struct doctor_options *o)
 {
     uint64_t words = 0, cases = 0;
     cli_writef("%s, driver %s\n\n", r->report.device, r->report.driver);
-    cli_writef("  %-12s  %-40s  %s\n", "kernel", "weights", "verdict");
+    cli_writef("  %-13s  %-40s  %s\n", "kernel", "format", "verdict");
     for (size_t i = 0; i < r->n; i++) {
         bool said = false;
         for (size_t k = 0; k < i && !said; k++)

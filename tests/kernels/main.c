@@ -21,7 +21,7 @@ static void print_line(void *user, const char *line)
 
 static void print_table(const struct selftest_result *r)
 {
-    printf("%-12s %-6s %6s %8s %12s %7s  result\n", "kernel", "quant", "cases", "runs", "words",
+    printf("%-13s %-6s %6s %8s %12s %7s  result\n", "kernel", "quant", "cases", "runs", "words",
         "seconds");
     for (uint32_t i = 0; i < r->n_rows; i++) {
         const struct selftest_row *row = &r->rows[i];
@@ -30,7 +30,7 @@ static void print_table(const struct selftest_result *r)
             snprintf(failed, sizeof(failed), "%u FAILED", row->failed);
         else if (!row->cases)
             snprintf(failed, sizeof(failed), "NO CASES");
-        printf("%-12s %-6s %6u %8llu %12llu %7.2f  %s\n", row->kernel, row->quant, row->cases,
+        printf("%-13s %-6s %6u %8llu %12llu %7.2f  %s\n", row->kernel, row->quant, row->cases,
             (unsigned long long)row->runs, (unsigned long long)row->words, row->seconds,
             row->why_not ? row->why_not : failed);
     }
