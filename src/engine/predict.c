@@ -10,8 +10,8 @@
 
 enum { PROMPT_GPU = 512, PROMPT_CPU = 16, VOCAB = 4096, CTX = 1024, STEPS = 4, MOST_ROUNDS = 80 };
 #define LEAST_SECONDS 0.5
-#define LEAST_BYTES (64u << 20) /* of layers, or caches would hold what they do not of the model   \
-                                 */
+/* Of layers, or caches would hold what they do not of the model. */
+#define LEAST_BYTES (64u << 20)
 
 struct prediction {
     struct hekla_model *target; /* without a device of its own */

@@ -10,7 +10,8 @@ program=$(command -v clang-format-14 || command -v clang-format) || {
 version=$("$program" --version | grep -oE '[0-9]+' | head -n 1)
 mapfile -t files < <(find . -path './build*' -prune -o -name '*.[ch]' -print | sort)
 if [ "${1:-}" = --fix ]; then
-    exec "$program" -i "${files[@]}"
+    "$program" -i "${files[@]}"
+    exec "$program" -i "${files[@]}" # once is not always enough: comments move
 fi
 status=0
 report=$("$program" --dry-run --Werror "${files[@]}" 2>&1) || status=1
