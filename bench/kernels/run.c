@@ -1,6 +1,8 @@
 /* Timing one case: several copies of its memory, so that what a call reads is not in a cache. */
 #include "bench.h"
 
+#include "base/clock.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,11 +91,11 @@ static hekla_status sample(struct run *r)
 {
     bool stamps = gpu_device_has_timestamps(r->dev);
     uint32_t n = r->n_calls * r->n_ops;
-    double *times = calloc(n, sizeof(*times)), start = tester_now();
+    double *times = calloc(n, sizeof(*times)), start = clock_now();
     if (!times)
         return hekla_fail(r->b->err, HEKLA_MEMORY, "not enough host memory for the benchmark");
     hekla_status status = submit(r, r->plan);
-    double wall = tester_now() - start;
+    double wall = clock_now() - start;
     if (status == HEKLA_OK && stamps)
         status = plan_times(r->plan, times, r->b->err);
     for (uint32_t c = 0; c < r->n_calls && r->n_samples < SAMPLES && status == HEKLA_OK; c++) {
@@ -142,9 +144,9 @@ void bench_run(struct bench *b)
     hekla_status status = make_copies(r);
     status = status ? status : record(r);
     status = status ? status : sample(r); /* the first compiles, and is forgotten */
-    double start = tester_now();
+    double start = clock_now();
     r->n_samples = 0;
-    for (uint32_t i = 0; status == HEKLA_OK && (i < 2 || tester_now() - start < b->seconds); i++)
+    for (uint32_t i = 0; status == HEKLA_OK && (i < 2 || clock_now() - start < b->seconds); i++)
         status = sample(r);
     if (status == HEKLA_OK)
         report(r);

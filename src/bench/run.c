@@ -1,16 +1,10 @@
 /* One test, so many times: seconds, gaps between tokens, and a hash of what came out. */
 #include "bench/run.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* FNV-1a with 64 bits over little-endian words: the same on every machine. */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
@@ -53,7 +47,7 @@ struct listener {
 static bool hear(void *user, hekla_token token)
 {
     struct listener *l = user;
-    double t = now();
+    double t = clock_now();
     l->hash = hash_word(l->hash, (uint32_t)token);
     if (l->n++ == 0)
         l->first = t;
@@ -80,17 +74,17 @@ static hekla_status run_prompt(struct bench_runner *r, const struct bench_test *
     struct bench_once *out, struct hekla_error *err)
 {
     struct listener l = {.r = r, .hash = HASH_START};
-    double start = now();
+    double start = clock_now();
     hekla_status status = eval(r, t->n_depth, t->n_prompt, err);
-    out->prompt = now() - start;
+    out->prompt = clock_now() - start;
     if (status != HEKLA_OK || t->n_gen)
         return status;
     out->total = out->prompt;
     out->hash = hash_logits(r);
-    start = now();
+    start = clock_now();
     status = hekla_session_generate(
         r->session, &(struct hekla_sampling){0}, 1, true, hear, &l, NULL, err);
-    out->first_token = out->prompt + (now() - start);
+    out->first_token = out->prompt + (clock_now() - start);
     return status;
 }
 
@@ -101,11 +95,11 @@ static hekla_status run_generation(struct bench_runner *r, const struct bench_te
 {
     struct listener l = {.r = r, .gaps = gaps, .hash = HASH_START};
     hekla_status status = t->n_prompt ? HEKLA_OK : eval(r, t->n_depth, 1, err);
-    double start = now();
+    double start = clock_now();
     if (status == HEKLA_OK)
         status = hekla_session_generate(r->session, &(struct hekla_sampling){0},
             (int64_t)t->n_gen + 1, true, hear, &l, NULL, err);
-    double seconds = now() - start;
+    double seconds = clock_now() - start;
     if (status != HEKLA_OK)
         return status;
     out->stopped = l.n < (size_t)t->n_gen + 1;

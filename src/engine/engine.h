@@ -180,6 +180,4 @@ void session_profile_add(struct hekla_session *s, const struct plan *plan, enum 
  * of those after the first n_keep and evaluates the rest. Reports no logits. */
 hekla_status session_shift(struct hekla_session *s, struct hekla_error *err);
 
-double engine_now(void); /* seconds, monotonic */
-
 #endif

@@ -6,6 +6,8 @@
  */
 #include "engine/engine.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,7 +194,7 @@ struct consumer {
 static hekla_status run_tokens(struct run *r, const struct consumer *c, struct hekla_error *err)
 {
     hekla_status status = HEKLA_OK;
-    double start = engine_now();
+    double start = clock_now();
     while (!r->stopped && r->received < r->limit && status == HEKLA_OK) {
         hekla_token id;
         if (!r->sampling->on_host)
@@ -201,7 +203,7 @@ static hekla_status run_tokens(struct run *r, const struct consumer *c, struct h
             status = r->sampling->on_host ? receive_on_host(r, &id, err) : receive(r, &id, err);
         if (status != HEKLA_OK || id == SAMPLE_NONE)
             break;
-        r->ahead = choose_ahead(r, (engine_now() - start) / r->received);
+        r->ahead = choose_ahead(r, (clock_now() - start) / r->received);
         if (r->received == 1 && may_run_ahead(r))
             status = submit_ahead(r, err); /* the device works while the host prints */
         bool ends = !c->ignore_end || r->sampling->matcher;

@@ -1,6 +1,8 @@
 /* What a model's device does at best, and whether the model's weights are where they should be. */
 #include "engine/engine.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 
 /* Reads all weights, each byte once: seconds by the device's clock or else by ours. */
@@ -24,11 +26,11 @@ static hekla_status read_weights(
     if (status != HEKLA_OK)
         return status;
     plan_ops(plan, &n);
-    double *times = calloc(n, sizeof(*times)), start = engine_now();
+    double *times = calloc(n, sizeof(*times)), start = clock_now();
     status = times ? plan_submit(plan, 1, &ticket, err)
                    : hekla_fail(err, HEKLA_MEMORY, "not enough host memory to measure");
     status = status ? status : gpu_wait(dev, ticket, err);
-    *seconds = engine_now() - start;
+    *seconds = clock_now() - start;
     if (status == HEKLA_OK && gpu_device_has_timestamps(dev) &&
         plan_times(plan, times, NULL) == HEKLA_OK) {
         *seconds = 0;

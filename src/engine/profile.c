@@ -2,9 +2,10 @@
 #define _POSIX_C_SOURCE 200809L
 #include "engine/engine.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { PHASES = 2, MOST_ROWS = 96 };
 
@@ -22,22 +23,10 @@ struct session_profile {
     bool timed; /* the device gives timestamps */
 };
 
-static double clock_seconds(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-double engine_now(void)
-{
-    return clock_seconds(CLOCK_MONOTONIC);
-}
-
 struct session_span session_span_begin(const struct hekla_session *s)
 {
     return (struct session_span){
-        engine_now(), clock_seconds(CLOCK_THREAD_CPUTIME_ID), gpu_device_counters(s->model->m.dev)};
+        clock_now(), clock_seconds(CLOCK_THREAD_CPUTIME_ID), gpu_device_counters(s->model->m.dev)};
 }
 
 void session_span_end(struct hekla_session *s, enum hekla_phase phase,

@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,9 +202,9 @@ hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const 
     };
     memcpy((uint32_t *)s->history.host + s->pos, tokens, (size_t)n_known * 4);
     s->written = s->written > s->pos + n ? s->written : s->pos + n;
-    double start = engine_now();
+    double start = clock_now();
     hekla_status status = session_run(s, plan, err);
-    adapt(s, n, engine_now() - start);
+    adapt(s, n, clock_now() - start);
     if (status == HEKLA_OK)
         session_profile_add(s, plan, s->phase, n, s->pos);
     if (status == HEKLA_OK)

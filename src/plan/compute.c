@@ -1,7 +1,7 @@
 /* Operations a second, measured: kernels that compute and touch no memory. */
 #include "plan/plan.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 enum { TRIALS = 5 };
 /* A trial should take so long: much more than a submission, less than a display driver allows. */
@@ -14,21 +14,14 @@ struct peak {
     enum kernel which;
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* Seconds of one dispatch, by the device's clock or else by ours. */
 static hekla_status run(struct peak *p, struct plan *plan, double *seconds, struct hekla_error *err)
 {
-    double start = now();
+    double start = clock_now();
     uint64_t ticket;
     hekla_status status = plan_submit(plan, 1, &ticket, err);
     status = status ? status : gpu_wait(p->dev, ticket, err);
-    *seconds = now() - start;
+    *seconds = clock_now() - start;
     if (status == HEKLA_OK && gpu_device_has_timestamps(p->dev))
         status = plan_times(plan, seconds, err);
     return status;

@@ -1,8 +1,9 @@
 /* The bandwidth of memory, measured: a kernel that reads, and copies. */
 #include "plan/plan.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
-#include <time.h>
 
 enum { OPS = 4, ROUNDS = 4 };
 
@@ -83,18 +84,11 @@ static hekla_status prepare(
     return status;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* Seconds of one op at best, by the device's clock or else by ours: a processor that plays the GPU
  * stamps some commands before they are done. */
 static hekla_status run(struct peak *p, struct plan *plan, double *best, struct hekla_error *err)
 {
-    double times[OPS], start = now();
+    double times[OPS], start = clock_now();
     uint64_t ticket;
     hekla_status status = plan_submit(plan, 1, &ticket, err);
     status = status ? status : gpu_wait(p->dev, ticket, err);
@@ -102,7 +96,7 @@ static hekla_status run(struct peak *p, struct plan *plan, double *best, struct 
         return status;
     if (!gpu_device_has_timestamps(p->dev) || gpu_device_is_cpu(p->dev))
         for (uint32_t i = 0; i < OPS; i++)
-            times[i] = (now() - start) / OPS;
+            times[i] = (clock_now() - start) / OPS;
     else
         status = plan_times(plan, times, err);
     for (uint32_t i = 0; i < OPS && status == HEKLA_OK; i++)
@@ -123,8 +117,8 @@ hekla_status plan_measure_bandwidth(struct gpu_device *dev, struct plan_pipeline
     struct peak p = {.dev = dev};
     double best[2] = {0};
     hekla_status status = prepare(&p, pipelines, err);
-    double until = now() + least_seconds(dev);
-    for (uint32_t i = 0; (i < 2 * ROUNDS || now() < until) && status == HEKLA_OK; i++)
+    double until = clock_now() + least_seconds(dev);
+    for (uint32_t i = 0; (i < 2 * ROUNDS || clock_now() < until) && status == HEKLA_OK; i++)
         status = run(&p, p.plan[i % 2], &best[i % 2], err);
     if (status == HEKLA_OK)
         *out = (struct plan_bandwidth){best[0] > 0 ? (double)p.bytes[0] / best[0] : 0,

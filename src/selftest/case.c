@@ -1,6 +1,8 @@
 /* The arena, and what a case makes in it. */
 #include "selftest/tester.h"
 
+#include "base/clock.h"
+
 #include "base/exact.h"
 #include "base/hash.h"
 #include "ref/ref.h"
@@ -70,7 +72,7 @@ void test_begin(
     own->random = hash_bytes(own->name, strlen(own->name)) ^ (uint64_t)t->quant << 32;
     own->used = own->n_regions = own->n_variations = 0;
     own->ran = own->failed = false;
-    own->began = tester_now();
+    own->began = clock_now();
     t->list.n = 0;
     t->flavour = 0;
     t->list.n_tokens = n_tokens;

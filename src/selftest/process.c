@@ -6,6 +6,8 @@
  */
 #include "selftest/worker.h"
 
+#include "base/clock.h"
+
 #include "selftest/tester.h"
 
 #include <poll.h>
@@ -87,7 +89,7 @@ static hekla_status finish(
 static hekla_status listen_to_all(struct round *r, struct hekla_error *err)
 {
     struct pollfd polls[MOST_WORKERS];
-    double now = tester_now(), left = r->patience;
+    double now = clock_now(), left = r->patience;
     for (uint32_t i = 0; i < r->n; i++) {
         struct worker *w = &r->workers[i];
         polls[i] = (struct pollfd){.fd = w->fd, .events = POLLIN};
@@ -97,7 +99,7 @@ static hekla_status listen_to_all(struct round *r, struct hekla_error *err)
     hekla_status status = HEKLA_OK;
     if (poll(polls, r->n, left > 0 ? (int)(left * 1000) + 1 : 0) < 0)
         return HEKLA_OK; /* a signal */
-    now = tester_now();
+    now = clock_now();
     for (uint32_t i = 0; i < r->n && status == HEKLA_OK; i++) {
         struct worker *w = &r->workers[i];
         if (w->fd < 0)

@@ -1,6 +1,8 @@
 /* Runs a case: the reference on the arena, and the device from the same contents. */
 #include "selftest/tester.h"
 
+#include "base/clock.h"
+
 #include "ref/ref.h"
 
 #include <stdio.h>
@@ -116,7 +118,7 @@ void test_run(struct test *t)
     if (own->opt->verbose && own->opt->report && !own->failed) {
         char line[300];
         snprintf(line, sizeof(line), "%s %s, case %s: same, %.2f s", own->row->kernel,
-            own->row->quant, own->name, tester_now() - own->began);
+            own->row->quant, own->name, clock_now() - own->began);
         own->opt->report(own->opt->user, line);
     }
 }

@@ -1,10 +1,11 @@
 /* The loop over rows, formats and cases. */
 #include "selftest/tester.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef void (*cases_fn)(struct test *t);
 
@@ -15,13 +16,6 @@ static const cases_fn case_functions[K_COUNT + 1] = {
 #undef KERNEL
     selftest_cases_copy,
 };
-
-double tester_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static const char *why_not(enum kernel kernel, int quant, const struct gpu_caps *caps)
 {
@@ -75,7 +69,7 @@ static void run_row(struct tester *own)
     row->verdict = HEKLA_VERDICT_UNAVAILABLE;
     if (row->why_not)
         return;
-    double start = tester_now();
+    double start = clock_now();
     own->kernel = row->kernel_id;
     own->n_seen = 0;
     own->status = plan_pipelines_create(&own->pipelines, own->dev, NULL, own->err);
@@ -84,7 +78,7 @@ static void run_row(struct tester *own)
     op_list_free(&t.list);
     plan_pipelines_destroy(own->pipelines);
     own->pipelines = NULL;
-    row->seconds = tester_now() - start;
+    row->seconds = clock_now() - start;
     row->verdict = row->failed || !row->cases ? HEKLA_VERDICT_FAILED : HEKLA_VERDICT_PASSED;
 }
 

@@ -54,8 +54,6 @@ static inline uint32_t tester_pattern(uint64_t word)
     return 0xffc00000u | ((uint32_t)word * 2654435761u >> 12 & 0x3fffffu);
 }
 
-double tester_now(void); /* seconds */
-
 /* fill.c */
 void tester_fill(struct test *t, uint32_t *out, uint32_t n, enum fill fill);
 void tester_fill_blocks(

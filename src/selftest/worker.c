@@ -1,6 +1,8 @@
 /* One helper: starting it, what it says, its end. */
 #include "selftest/worker.h"
 
+#include "base/clock.h"
+
 #include "selftest/tester.h"
 
 #include <errno.h>
@@ -160,7 +162,7 @@ bool worker_listen(struct worker *w)
         return true;
     if (n <= 0)
         return false;
-    w->heard = tester_now();
+    w->heard = clock_now();
     w->n += (size_t)n;
     take_text(w);
     if (w->n == sizeof(w->text))
@@ -202,7 +204,7 @@ hekla_status worker_start(struct worker *w, struct verdict_job *job, struct self
 {
     char *rows = malloc(SET_TEXT);
     int lines[2], error = ENOMEM;
-    *w = (struct worker){.job = job, .taken = taken, .fd = -1, .heard = tester_now()};
+    *w = (struct worker){.job = job, .taken = taken, .fd = -1, .heard = clock_now()};
     if (rows && verdict_set_write(&job->todo, rows, SET_TEXT)) {
         /* Our ends, this and other workers', are not for the helper to hold. */
         error = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lines) ? errno : 0;
