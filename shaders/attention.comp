@@ -26,15 +26,14 @@ layout(binding = 5) coherent buffer P { float p[]; };
 layout(binding = 6) coherent buffer C { uint arrived[]; }; /* [head], 0 between dispatches */
 layout(binding = 7) readonly buffer N { float sinks[]; }; /* [n_head] */
 shared float query[MAX_HEAD_DIM];
-shared float scores[ATTN_CHUNK];
-shared float weights[ATTN_CHUNK];
+shared vec4 scores[ATTN_CHUNK / 4u];
+shared vec4 weights[ATTN_CHUNK / 4u];
 shared float sums[MAX_HEAD_DIM];
 shared uint order;
 
-vec2 halves(uint w)
-{
-    return vec2(half_to_float(w & 0xffffu), half_to_float(w >> 16));
-}
+/* Loads in flight at once, before any of their values is used: with one workgroup a head and chunk,
+ * it is their latency that a token waits for. */
+const uint AHEAD = 8u;
 
 vec4 query4(uint d)
 {
@@ -83,26 +82,39 @@ float score(uint head, uint pos, float scale)
     vec4 acc = vec4(0.0);
     if (KV >= KV_TYPE_Q8_0)
         return capped(score_quantized(head, pos, scale));
-    for (uint d = 0u; d < a.head_dim; d += 4u) {
-        uint e = k_index(head, pos, d, a.head_dim, a.n_ctx);
-        vec4 k = KV_F16 != 0u ? vec4(halves(kc[e / 2u]), halves(kc[e / 2u + 1u]))
-            : uintBitsToFloat(uvec4(kc[e], kc[e + 1u], kc[e + 2u], kc[e + 3u]));
-        acc = add4(acc, mul4(query4(d), k));
+    uint e = k_index(head, pos, 0u, a.head_dim, a.n_ctx);
+    for (uint d = 0u; d < a.head_dim; d += 4u * AHEAD) {
+        vec4 k[AHEAD];
+        for (uint i = 0u; i < AHEAD; i++) { /* beyond the last, the query is 0 */
+            uint at = e + min(d + 4u * i, a.head_dim - 4u) * K_TILE;
+            k[i] = KV_F16 != 0u ? vec4(unpackHalf2x16(kc[at / 2u]), unpackHalf2x16(kc[at / 2u + 1u]))
+                : uintBitsToFloat(uvec4(kc[at], kc[at + 1u], kc[at + 2u], kc[at + 3u]));
+        }
+        for (uint i = 0u; i < AHEAD; i++)
+            acc = add4(acc, mul4(query4(d + 4u * i), k[i]));
     }
     return capped(mul(block_sum(acc), scale));
+}
+
+/* Positions of a chunk are worked on by AHEAD: those after the n-th weigh nothing. */
+uint padded(uint n)
+{
+    return (n + AHEAD - 1u) / AHEAD * AHEAD;
 }
 
 /* Chunk's maximum score; leaves p in weights[]. */
 float chunk_weights(uint head, uint first, uint n, float scale)
 {
-    for (uint j = gl_LocalInvocationID.x; j < n; j += SIZE_X)
-        scores[j] = score(head, first + j, scale);
+    for (uint j = gl_LocalInvocationID.x; j < padded(n); j += SIZE_X)
+        scores[j / 4u][j % 4u] = j < n ? score(head, first + j, scale) : -3e38;
     barrier();
-    float m = scores[0];
-    for (uint j = 1u; j < n; j++)
-        m = scores[j] > m ? scores[j] : m;
-    for (uint j = gl_LocalInvocationID.x; j < n; j += SIZE_X)
-        weights[j] = exact_exp(sub(scores[j], m));
+    vec4 m4 = scores[0];
+    for (uint j = 1u; j < padded(n) / 4u; j++)
+        m4 = mix(m4, scores[j], greaterThan(scores[j], m4));
+    vec2 m2 = mix(m4.xy, m4.zw, greaterThan(m4.zw, m4.xy));
+    float m = m2.y > m2.x ? m2.y : m2.x;
+    for (uint j = gl_LocalInvocationID.x; j < padded(n); j += SIZE_X)
+        weights[j / 4u][j % 4u] = j < n ? exact_exp(sub(scores[j / 4u][j % 4u], m)) : 0.0;
     barrier();
     return m;
 }
@@ -110,35 +122,39 @@ float chunk_weights(uint head, uint first, uint n, float scale)
 float chunk_sum(uint n)
 {
     float l = 0.0;
-    for (uint j = 0u; j < n; j++)
-        l = add(l, weights[j]);
+    for (uint j = 0u; j < padded(n) / 4u; j++) {
+        vec4 w = weights[j];
+        l = add(add(add(add(l, w.x), w.y), w.z), w.w);
+    }
     return l;
 }
 
-/* A scale applies to its position's weight. */
-vec2 values_quantized(uint head, uint first, uint n, uint dim)
+/* Elements dim and dim + 1 of V at a position, and what its weight is multiplied by. */
+vec3 value_pair(uint head, uint pos, uint dim)
 {
-    vec2 o = vec2(0.0);
-    uint e = v_word(head, first, dim, a.head_dim, a.n_ctx), k = dim % KV_WORD;
-    uint at = v_scale(head, first, dim, a.head_dim, a.n_ctx, a.n_head_kv);
-    for (uint j = 0u; j < n; j++, e += a.head_dim / KV_WORD, at += a.head_dim / 32u) {
-        float w = mul(weights[j], from_bits(vc[at]));
-        vec4 v = word4(vc[e], k / 4u);
-        vec2 pair = k % 4u == 0u ? v.xy : v.zw;
-        o = vec2(add(o.x, mul(w, pair.x)), add(o.y, mul(w, pair.y)));
+    if (KV >= KV_TYPE_Q8_0) { /* a scale applies to its position's weight */
+        uint k = dim % KV_WORD;
+        vec4 v = word4(vc[v_word(head, pos, dim, a.head_dim, a.n_ctx)], k / 4u);
+        uint at = v_scale(head, pos, dim, a.head_dim, a.n_ctx, a.n_head_kv);
+        return vec3(k % 4u == 0u ? v.xy : v.zw, from_bits(vc[at]));
     }
-    return vec2(sanitize(o.x), sanitize(o.y));
+    uint e = v_index(head, pos, dim, a.head_dim, a.n_ctx);
+    return vec3(KV_F16 != 0u ? unpackHalf2x16(vc[e / 2u]) : uintBitsToFloat(uvec2(vc[e], vc[e + 1u])), 1.0);
 }
 
 vec2 chunk_values(uint head, uint first, uint n, uint dim)
 {
-    if (KV >= KV_TYPE_Q8_0)
-        return values_quantized(head, first, n, dim);
     vec2 o = vec2(0.0);
-    uint e = v_index(head, first, dim, a.head_dim, a.n_ctx);
-    for (uint j = 0u; j < n; j++, e += a.head_dim) {
-        vec2 v = KV_F16 != 0u ? halves(vc[e / 2u]) : uintBitsToFloat(uvec2(vc[e], vc[e + 1u]));
-        o = vec2(add(o.x, mul(weights[j], v.x)), add(o.y, mul(weights[j], v.y)));
+    for (uint j = 0u; j < n; j += AHEAD) {
+        vec3 v[AHEAD];
+        for (uint i = 0u; i < AHEAD; i++)
+            v[i] = value_pair(head, first + min(j + i, n - 1u), dim);
+        for (uint i = 0u; i < AHEAD; i++) {
+            float w = weights[(j + i) / 4u][i % 4u];
+            if (KV >= KV_TYPE_Q8_0)
+                w = mul(w, v[i].z);
+            o = vec2(add(o.x, mul(w, v[i].x)), add(o.y, mul(w, v[i].y)));
+        }
     }
     return vec2(sanitize(o.x), sanitize(o.y));
 }
@@ -163,17 +179,25 @@ void join_chunks(uint head, uint first, uint end, out float m, out float l)
 {
     m = 0.0;
     l = 1.0;
+    uint next = a.n_head * (2u + a.head_dim), at = head * (2u + a.head_dim);
     for (uint d = gl_LocalInvocationID.x; d < a.head_dim; d += SIZE_X) {
-        uint at = (first * a.n_head + head) * (2u + a.head_dim);
-        float o = p[at + 2u + d];
-        m = p[at];
-        l = p[at + 1u];
-        for (uint c = first + 1u; c < end; c++) {
-            at += a.n_head * (2u + a.head_dim);
-            join j = join_sums(m, l, p[at], p[at + 1u]);
-            o = join_value(j, o, p[at + 2u + d]);
-            m = j.m;
-            l = j.l;
+        float o = p[at + first * next + 2u + d];
+        m = p[at + first * next];
+        l = p[at + first * next + 1u];
+        for (uint c = first + 1u; c < end; c += AHEAD) {
+            vec3 chunk[AHEAD];
+            for (uint i = 0u; i < AHEAD; i++) {
+                uint from = at + min(c + i, end - 1u) * next;
+                chunk[i] = vec3(p[from], p[from + 1u], p[from + 2u + d]);
+            }
+            for (uint i = 0u; i < AHEAD; i++) {
+                if (c + i >= end)
+                    continue;
+                join j = join_sums(m, l, chunk[i].x, chunk[i].y);
+                o = join_value(j, o, chunk[i].z);
+                m = j.m;
+                l = j.l;
+            }
         }
         sums[d] = o;
     }
@@ -207,8 +231,8 @@ void main()
     if (t >= step.n_tokens)
         return;
     uint kv_head = head / (a.n_head / a.n_head_kv), n_pos = step.pos + t + 1u;
-    for (uint d = x; d < a.head_dim; d += SIZE_X)
-        query[d] = sanitize(q[t * a.q_stride + head * a.head_dim + d]);
+    for (uint d = x; d < (a.head_dim + 4u * AHEAD - 1u) / (4u * AHEAD) * 4u * AHEAD; d += SIZE_X)
+        query[d] = d < a.head_dim ? sanitize(q[t * a.q_stride + head * a.head_dim + d]) : 0.0;
     barrier();
     uint n_chunks = (n_pos + ATTN_CHUNK - 1u) / ATTN_CHUNK;
     uint low = (a.options & ATTN_WINDOW) != 0u ? n_pos - min(n_pos, a.window) : 0u;

@@ -24,11 +24,6 @@ shared float row_m[ROWS], row_l[ROWS];
 shared join joins[ROWS];
 uint group, row_first, row_last, kv_head;
 
-vec2 halves(uint w)
-{
-    return vec2(half_to_float(w & 0xffffu), half_to_float(w >> 16));
-}
-
 uint row_of(uint r)
 {
     return min(row_first + r, row_last);
@@ -58,7 +53,7 @@ void scores(uint first, uint n)
             acc[r] = vec4(0.0);
         for (uint d = 0u; d < a.head_dim / 4u; d++) {
             uint e = k_index(kv_head, first + j, 4u * d, a.head_dim, a.n_ctx);
-            vec4 k = KV_F16 != 0u ? vec4(halves(kc[e / 2u]), halves(kc[e / 2u + 1u]))
+            vec4 k = KV_F16 != 0u ? vec4(unpackHalf2x16(kc[e / 2u]), unpackHalf2x16(kc[e / 2u + 1u]))
                 : uintBitsToFloat(uvec4(kc[e], kc[e + 1u], kc[e + 2u], kc[e + 3u]));
             [[unroll]] for (uint r = 0u; r < ROWS; r++)
                 acc[r] = add4(acc[r], mul4(query[d * ROWS + r], k));
@@ -108,7 +103,7 @@ void add_values(uint first, uint n)
             o[r] = vec2(0.0);
         uint e = v_index(kv_head, first, 2u * d, a.head_dim, a.n_ctx);
         for (uint j = 0u; j < n; j++, e += a.head_dim) {
-            vec2 v = KV_F16 != 0u ? halves(vc[e / 2u]) : uintBitsToFloat(uvec2(vc[e], vc[e + 1u]));
+            vec2 v = KV_F16 != 0u ? unpackHalf2x16(vc[e / 2u]) : uintBitsToFloat(uvec2(vc[e], vc[e + 1u]));
             [[unroll]] for (uint r = 0u; r < ROWS; r++) {
                 float w = weights[j * ROWS + r];
                 o[r] = vec2(add(o[r].x, mul(w, v.x)), add(o[r].y, mul(w, v.y)));

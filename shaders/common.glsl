@@ -103,22 +103,13 @@ float magnitude(uint m)
     return from_bits((m << 13) + (103u << 23));
 }
 
-/* Round to nearest even; magnitudes above 65504 saturate. */
-uint float_to_half(float x)
+/* For the KV cache: round to nearest even; magnitudes above 65504 saturate, those below the normal
+ * halves become 0. So unpackHalf2x16 is exact there on any device. */
+uint float_to_cache(float x)
 {
-    uint u = bits(x), s = (u >> 16) & 0x8000u, a = u & 0x7fffffffu;
-    if (a >= 0x477ff000u)
-        return s | 0x7bffu;
-    if (a < 0x33000000u)
-        return s;
-    if (a < 0x38800000u) { /* denormal half: shift the significand */
-        uint shift = 126u - (a >> 23);
-        uint m = (a & 0x7fffffu) | 0x800000u;
-        uint r = m >> shift, rest = m & ((1u << shift) - 1u), tie = 1u << (shift - 1u);
-        r += (rest > tie || (rest == tie && (r & 1u) != 0u)) ? 1u : 0u;
-        return s | r;
-    }
-    return s | ((a - 0x38000000u + 0xfffu + ((a >> 13) & 1u)) >> 13);
+    uint u = bits(x), a = u & 0x7fffffffu;
+    uint h = a >= 0x477ff000u ? 0x7bffu : (a - 0x38000000u + 0xfffu + ((a >> 13) & 1u)) >> 13;
+    return a < 0x38800000u ? 0u : ((u >> 16) & 0x8000u) | h;
 }
 
 /* 1/d for d in [2^-100, 2^100]: integer seed, four Newton steps. */

@@ -33,7 +33,7 @@ void finish_rope(uint row, vec4 v)
     uint n = KV_F16 != 0u ? 2u : 4u, at = KV_F16 != 0u ? e / 2u : e;
     for (uint k = 0u; k < n; k++) {
         uint word = KV_F16 != 0u
-            ? float_to_half(v[2u * (k & 1u)]) | (float_to_half(v[2u * (k & 1u) + 1u]) << 16)
+            ? float_to_cache(v[2u * (k & 1u)]) | (float_to_cache(v[2u * (k & 1u) + 1u]) << 16)
             : bits(sanitize(v[k]));
         if (is_v)
             vc[at + k] = word;

@@ -68,7 +68,7 @@ void main()
                         : v_index(head, place, dim, a.head_dim, a.n_ctx);
     if (KV_F16 != 0u)
         for (uint k = 0u; k < 2u; k++) {
-            uint word = float_to_half(v[2u * k]) | (float_to_half(v[2u * k + 1u]) << 16);
+            uint word = float_to_cache(v[2u * k]) | (float_to_cache(v[2u * k + 1u]) << 16);
             if (kind == 1u)
                 kc[e / 2u + k] = word;
             else

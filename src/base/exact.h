@@ -62,6 +62,12 @@ static inline uint32_t exact_float_to_half(float x)
     return s | ((a - 0x38000000u + 0xfffu + ((a >> 13) & 1u)) >> 13);
 }
 
+/* For the KV cache: those below the normal halves become 0, as devices may do with them. */
+static inline uint32_t exact_float_to_cache(float x)
+{
+    return (exact_bits(x) & 0x7fffffffu) < 0x38800000u ? 0 : exact_float_to_half(x);
+}
+
 /* 1/d for d in [2^-100, 2^100]: integer seed, four Newton steps. */
 static inline float exact_recip(float d)
 {

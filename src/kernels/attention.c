@@ -68,6 +68,12 @@ static struct attention_args args_of(struct rows qkv, struct rows y, const struc
     };
 }
 
+/* Invocations of a group. One token's share their loads of a chunk with nobody: one each. */
+static uint32_t group_size(const struct op_list *list)
+{
+    return list->caps->row_threads ? 8 : list->n_tokens == 1 ? ATTN_CHUNK : 64;
+}
+
 static struct op *append_attention(struct op_list *list, struct rows y, struct rows qkv,
     const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape, uint32_t first,
     const struct attn_options *o)
@@ -77,7 +83,7 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     counters.size = counter_bytes(shape);
     partials.size -= counters.size;
     counters.offset += partials.size;
-    uint32_t size = list->caps->row_threads ? 8 : 64;
+    uint32_t size = group_size(list);
     struct op *op = op_append(list, K_attention, kernel_kv_quant(kv->type));
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_KV] = kv->type;
@@ -153,7 +159,7 @@ void op_attention_with(struct op_list *list, struct rows y, struct rows qkv,
     }
     /* Tiles do without options and quantised caches; and a test may ask for one row at a time. */
     bool tiles = !option_bits(o) && kv->type < KV_TYPE_Q8_0 && list->variant != K_attention;
-    uint32_t size = list->caps->row_threads ? 8 : 64;
+    uint32_t size = group_size(list);
     uint32_t step = chunks_at_once(shape, tiles ? tile_size(list, shape) : size);
     for (uint32_t first = 0; first * ATTN_CHUNK < kv->n_ctx; first += step)
         if (tiles)

@@ -29,7 +29,7 @@ static void load_head(const struct rope_kv_args *a, const float *rot, uint32_t p
 static void store(void *cache, uint32_t index, float v, uint32_t type)
 {
     if (type == KV_TYPE_F16)
-        ((uint16_t *)cache)[index] = (uint16_t)exact_float_to_half(v);
+        ((uint16_t *)cache)[index] = (uint16_t)exact_float_to_cache(v);
     else
         ((float *)cache)[index] = exact_sanitize(v);
 }

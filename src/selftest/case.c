@@ -209,14 +209,17 @@ static struct gpu_view quantized_cache(
     return view;
 }
 
+/* What a kernel may have stored, from the word's low bits: its upper half is no half float. */
 static struct gpu_view half_cache(struct test *t, uint32_t words, enum fill fill)
 {
     struct gpu_view view = test_input(t, words, fill);
     uint32_t *x = test_data(t, view);
-    /* Halves of ordinary numbers: from the word's low bits, as the upper half is no half float. */
-    for (uint32_t k = 0; fill != FILL_BITS && k < view.size / 4; k++)
-        x[k] = exact_float_to_half(exact_from_bits(x[k])) |
-               exact_float_to_half((float)(int32_t)(x[k] << 8) * 0x1p-30f) << 16;
+    for (uint32_t k = 0; k < view.size / 4; k++) {
+        float low = fill == FILL_BITS ? exact_half_to_float(x[k] & 0xffff) : exact_from_bits(x[k]);
+        float high = fill == FILL_BITS ? exact_half_to_float(x[k] >> 16)
+                                       : (float)(int32_t)(x[k] << 8) * 0x1p-30f;
+        x[k] = exact_float_to_cache(low) | exact_float_to_cache(high) << 16;
+    }
     return view;
 }
 
