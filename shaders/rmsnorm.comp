@@ -4,21 +4,21 @@
 #include "common.glsl"
 layout(push_constant) uniform Args { rmsnorm_args a; };
 layout(binding = 0) readonly buffer X { float x[]; };
+layout(binding = 0) readonly buffer X4 { uvec4 x4[]; };
 layout(binding = 1) readonly buffer G { float g[]; };
 layout(binding = 2) writeonly buffer Y { float y[]; };
 layout(binding = 3) readonly buffer S { step_args step; };
 #define TREE_RESULTS 1u
 #include "tree.glsl"
+const uint ROUND = 4u; /* steps of all lanes, a block each, between two barriers */
+shared float block_sums[ROUND * MAX_LANES], lane_sums[MAX_LANES];
 
-float square_block(uint first)
+/* Rows are padded with zeros to whole blocks. */
+float square_block(uint at)
 {
     vec4 sums = vec4(0.0);
-    for (uint j = 0u; j < 32u; j += 4u) {
-        vec4 v;
-        for (uint k = 0u; k < 4u; k++)
-            v[k] = first + j + k < a.n ? sanitize(x[(a.flags & RMSNORM_LAST) != 0u
-                ? (step.n_tokens - 1u) * a.x_stride + first + j + k
-                : gl_WorkGroupID.x * a.x_stride + first + j + k]) : 0.0;
+    for (uint j = 0u; j < 8u; j++) {
+        vec4 v = sanitize4(x4[at + j]);
         sums = add4(sums, mul4(v, v));
     }
     return block_sum(sums);
@@ -26,29 +26,30 @@ float square_block(uint first)
 
 void main()
 {
-    uint t = gl_WorkGroupID.x;
+    uint t = gl_WorkGroupID.x, id = gl_LocalInvocationID.x;
     bool last = (a.flags & RMSNORM_LAST) != 0u;
     if (t >= (last ? 1u : step.n_tokens))
         return;
-    uint from = last ? step.n_tokens - 1u : t;
-    const uint own = MAX_LANES / SIZE_X;
-    uint lane0 = gl_LocalInvocationID.x * own, n_lanes = min(own, a.lanes - min(a.lanes, lane0));
-    float part[TREE_LEVELS], acc;
-    for (uint v = 0u; v < n_lanes; v++) {
-        uint lane = lane0 + v;
-        acc = 0.0;
-        for (uint i = 0u; i < a.steps && lane * a.steps + i < a.n_blocks; i++)
-            acc = add(acc, square_block((lane * a.steps + i) * 32u));
-        TREE_PUSH(part, , acc, v)
-    }
-    TREE_TOTAL(part, , acc, n_lanes)
-    if (SIZE_X > 1u) {
-        tree_put(acc, 0u);
+    uint from = (last ? step.n_tokens - 1u : t) * a.x_stride;
+    for (uint lane = id; lane < MAX_LANES; lane += SIZE_X)
+        lane_sums[lane] = 0.0;
+    for (uint first = 0u; first < a.steps; first += ROUND) {
+        for (uint i = id; i < ROUND * MAX_LANES; i += SIZE_X) {
+            uint lane = i % MAX_LANES, s = first + i / MAX_LANES, b = lane * a.steps + s;
+            block_sums[i] = s < a.steps && b < a.n_blocks ? square_block(from / 4u + b * 8u) : 0.0;
+        }
         barrier();
-        acc = tree_get(0u);
+        /* A sum of squares is never -0: adding 0 for what is not there changes nothing. */
+        for (uint lane = id; lane < MAX_LANES; lane += SIZE_X)
+            for (uint k = 0u; k < ROUND; k++)
+                lane_sums[lane] = add(lane_sums[lane], block_sums[k * MAX_LANES + lane]);
+        barrier();
     }
-    float mean = mul(acc, a.inv_n);
-    float scale = rsqrt(add(mean, a.eps));
-    for (uint e = gl_LocalInvocationID.x; e < a.n; e += SIZE_X)
-        y[t * a.y_stride + e] = mul(mul(sanitize(x[from * a.x_stride + e]), scale), g[e]);
+    float part[TREE_LEVELS], sum;
+    for (uint lane = 0u; lane < a.lanes; lane++)
+        TREE_PUSH(part, , lane_sums[lane], lane)
+    TREE_TOTAL(part, , sum, a.lanes)
+    float scale = rsqrt(add(mul(sum, a.inv_n), a.eps));
+    for (uint e = id; e < a.n; e += SIZE_X)
+        y[t * a.y_stride + e] = mul(mul(sanitize(x[from + e]), scale), g[e]);
 }

@@ -6,7 +6,7 @@ void op_rmsnorm(
     struct op *op = op_append(list, K_rmsnorm, -1);
     struct quant_layout l = {0};
     quant_spread(&l, (x.n + 31) / 32);
-    op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 32;
+    op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 128;
     op->groups[0] = last ? 1 : list->n_tokens;
     op_bind(op, 0, x.view, true, false);
     op_bind(op, 1, g, true, false);

@@ -8,7 +8,7 @@ static void run(struct test *t, uint32_t n, uint32_t tokens, bool last, enum fil
     struct rows x = test_rows(t, tokens, n, fill);
     struct gpu_view g = test_exact_input(t, n, fill == FILL_EXTREME ? fill : FILL_NORMAL);
     op_rmsnorm(&t->list, test_output_rows(t, last ? 1 : tokens, n), x, g, 1e-5f, last);
-    for (uint32_t size = 1; size <= 32; size *= 2)
+    for (uint32_t size = 1; size <= 128; size *= 2)
         test_vary(t, &(struct variation){.spec = {size}});
     test_run(t);
 }
