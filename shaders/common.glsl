@@ -15,7 +15,7 @@ layout(constant_id = SPEC_SIZE_X) const uint SIZE_X = 32;
 layout(constant_id = SPEC_SIZE_Y) const uint SIZE_Y = 1;
 layout(constant_id = SPEC_COLS) const uint COLS = 1;
 layout(constant_id = SPEC_KV) const uint KV = KV_TYPE_F16;
-layout(constant_id = SPEC_SPLIT) const uint SPLIT = 0;
+layout(constant_id = SPEC_SPLIT) const uint SPLIT = 0; /* SPEC_QUADS in matvec */
 layout(constant_id = SPEC_NORM) const uint NORM = 0;
 layout(constant_id = SPEC_OUT) const uint OUT = OUT_ROWS;
 const uint KV_F16 = KV == KV_TYPE_F16 ? 1u : 0u;

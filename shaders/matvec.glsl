@@ -15,7 +15,7 @@ layout(binding = 4) readonly buffer S { step_args step; };
 const uint ROWS = 4u;
 const uint RESULTS = ROWS * COLS; /* of an invocation; number r * COLS + c */
 /* Quads between two meetings of the invocations that share rows. */
-const uint QUADS = SIZE_X == 1u || COLS > 4u ? 1u : 4u / COLS;
+const uint QUADS = SIZE_X == 1u || SPLIT < COLS ? 1u : SPLIT / COLS;
 #define TREE_RESULTS (QUADS * RESULTS)
 #include "tree.glsl"
 /* Quads of a workgroup between two calls of finish: 16 make a block of y, 8 one of the KV cache. */

@@ -68,10 +68,20 @@ static struct attention_args args_of(struct rows qkv, struct rows y, const struc
     };
 }
 
-/* Invocations of a group. One token's share their loads of a chunk with nobody: one each. */
+/* Invocations of a group. One token's share their loads of a chunk with nobody: one each, or as
+ * the device likes it. */
+static const uint32_t sizes[ATTENTION_SHAPES] = {64, 256};
+
 static uint32_t group_size(const struct op_list *list)
 {
     return list->caps->row_threads ? 8 : list->n_tokens == 1 ? ATTN_CHUNK : 64;
+}
+
+static uint32_t split_size(const struct op_list *list, struct op *op, struct head_shape shape)
+{
+    uint32_t i = op_shape(list, op, (struct shape_key){0, shape.n_head, shape.head_dim});
+    bool fits = i && i <= ATTENTION_SHAPES && sizes[i - 1] <= list->caps->max_invocations;
+    return fits ? sizes[i - 1] : group_size(list);
 }
 
 static struct op *append_attention(struct op_list *list, struct rows y, struct rows qkv,
@@ -83,8 +93,8 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     counters.size = counter_bytes(shape);
     partials.size -= counters.size;
     counters.offset += partials.size;
-    uint32_t size = group_size(list);
     struct op *op = op_append(list, K_attention, kernel_kv_quant(kv->type));
+    uint32_t size = split ? split_size(list, op, shape) : group_size(list);
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_KV] = kv->type;
     op->spec[SPEC_SPLIT] = split;

@@ -39,38 +39,80 @@ static bool has_few_registers(const struct gpu_caps *caps)
     return caps->subgroup && caps->subgroup < 32;
 }
 
-/* Four subgroups with a matrix of rows each, and tokens for two. */
-static void choose_matrices(const struct gpu_caps *caps, struct op *op, uint32_t tile[2])
+/* Candidates: invocations in y, and columns of each (matmul_cm: subgroups, and matrices of
+ * tokens). */
+struct shape {
+    uint8_t x, y, cols;
+};
+static const struct shape matrix_shapes[MATMUL_SHAPES] = {
+    {0, 4, 2}, {0, 4, 1}, {0, 2, 2}, {0, 8, 1}, {0, 8, 2}, {0, 2, 1}, {0, 2, 4}};
+static const struct shape tile_shapes[MATMUL_SHAPES] = {
+    {8, 16, 4}, {16, 8, 1}, {16, 8, 2}, {8, 16, 2}, {16, 16, 2}, {16, 16, 1}, {8, 32, 4}};
+
+/* No less than the shared memory of a group, whatever the format. */
+static uint32_t shared_bytes(const struct gpu_caps *caps, const struct shape *s)
 {
+    if (s->x)
+        return (uint32_t)s->x * s->y * 128;
+    uint32_t rows = caps->coopmat_m * s->y, tokens = caps->coopmat_n * s->cols;
+    return rows * 352 + tokens * 176 + rows * tokens * 4;
+}
+
+/* NULL: there is none of that number, or it does not fit. */
+static const struct shape *find_shape(
+    const struct gpu_caps *caps, const struct shape *shapes, uint32_t i)
+{
+    if (!i || i > MATMUL_SHAPES)
+        return NULL;
+    const struct shape *s = &shapes[i - 1];
+    uint32_t x = s->x ? s->x : (uint32_t)caps->subgroup;
+    return x * s->y <= caps->max_invocations && shared_bytes(caps, s) <= caps->max_shared ? s
+                                                                                          : NULL;
+}
+
+/* Four subgroups with a matrix of rows each, and tokens for two. */
+static void choose_matrices(
+    const struct gpu_caps *caps, struct op *op, uint32_t i, uint32_t tile[2])
+{
+    const struct shape *s = find_shape(caps, matrix_shapes, i);
     op->spec[SPEC_SIZE_X] = (uint32_t)caps->subgroup;
-    op->spec[SPEC_SIZE_Y] = caps->subgroup * 4 <= caps->max_invocations ? 4 : 1;
-    op->spec[SPEC_COLS] = has_few_registers(caps) ? 1 : 2;
+    op->spec[SPEC_SIZE_Y] = s ? s->y : caps->subgroup * 4 <= caps->max_invocations ? 4 : 1;
+    op->spec[SPEC_COLS] = s ? s->cols : has_few_registers(caps) ? 1 : 2;
     op->spec[SPEC_SHAPE] = caps->coopmat_m | caps->coopmat_n << 8 | caps->coopmat_k << 16;
     tile[0] = caps->coopmat_m * op->spec[SPEC_SIZE_Y];
     tile[1] = caps->coopmat_n * op->spec[SPEC_COLS];
 }
 
-/* Rows and tokens of a workgroup. */
-static void choose_shape(const struct op_list *list, struct op *op, uint32_t tile[2])
+static void choose_tile(
+    const struct gpu_caps *caps, struct op *op, uint32_t i, uint32_t tile[2])
 {
-    bool swiglu = op->spec[SPEC_OUT] == OUT_SWIGLU;
+    const struct shape *s = find_shape(caps, tile_shapes, i);
+    bool few = has_few_registers(caps);
+    uint32_t x = few ? 16 : 8, size = caps->max_invocations < 128 ? 32 : 128;
+    op->spec[SPEC_SIZE_X] = s ? s->x : x;
+    op->spec[SPEC_SIZE_Y] = s ? s->y : size / x;
+    op->spec[SPEC_COLS] = s ? s->cols : few ? 1 : 4;
+    tile[0] = 4 * op->spec[SPEC_SIZE_Y];
+    tile[1] = op->spec[SPEC_COLS] * op->spec[SPEC_SIZE_X];
+}
+
+/* Rows and tokens of a workgroup. */
+static void choose_shape(const struct op_list *list, struct op *op, const struct matmul_call *c,
+    uint32_t n_rows, uint32_t tile[2])
+{
     if (op->kernel == K_matmul_sub) {
         op->spec[SPEC_SIZE_X] = (uint32_t)list->caps->subgroup;
         op->spec[SPEC_SIZE_Y] = 1;
         op->spec[SPEC_COLS] = 8;
-        tile[0] = op->spec[SPEC_SIZE_X] * (swiglu ? 8 : 4);
+        tile[0] = op->spec[SPEC_SIZE_X] * (c->out == OUT_SWIGLU ? 8 : 4);
         tile[1] = op->spec[SPEC_COLS];
         return;
     }
-    if (op->kernel == K_matmul_cm) {
-        choose_matrices(list->caps, op, tile);
-        return;
-    }
-    op->spec[SPEC_SIZE_X] = has_few_registers(list->caps) ? 16 : 8;
-    op->spec[SPEC_SIZE_Y] = (list->caps->max_invocations < 128 ? 32 : 128) / op->spec[SPEC_SIZE_X];
-    op->spec[SPEC_COLS] = has_few_registers(list->caps) ? 1 : 4;
-    tile[0] = 4 * op->spec[SPEC_SIZE_Y];
-    tile[1] = op->spec[SPEC_COLS] * op->spec[SPEC_SIZE_X];
+    uint32_t i = op_shape(list, op, (struct shape_key){c->out, n_rows, c->w->layout.n_blocks});
+    if (op->kernel == K_matmul_cm)
+        choose_matrices(list->caps, op, i, tile);
+    else
+        choose_tile(list->caps, op, i, tile);
 }
 
 static void append_shard(
@@ -81,7 +123,7 @@ static void append_shard(
     struct gpu_view bias = c->bias;
     uint32_t tile[2], n_cols = c->n_cols ? c->n_cols : list->n_tokens;
     op->spec[SPEC_OUT] = c->out;
-    choose_shape(list, op, tile);
+    choose_shape(list, op, c, shard->n_rows, tile);
     op->groups[0] = (shard->n_rows + tile[0] - 1) / tile[0];
     op->groups[1] = (n_cols + tile[1] - 1) / tile[1];
     assert(op->groups[0] <= MAX_GROUPS && op->groups[1] <= MAX_GROUPS);

@@ -40,10 +40,46 @@ static uint32_t norm_slots(const struct matrix *w)
     return n;
 }
 
-/* Shared memory of a group with 32 invocations a row (tree.glsl, norm.glsl, finish.glsl). */
-static uint32_t shared_bytes(const struct matrix *w, bool norm, uint32_t size_y)
+/* How a group's invocations share rows: x of them a row, y quads of rows side by side, `quads` one
+ * after the other before they meet. */
+struct shape {
+    uint8_t x, y, quads;
+};
+
+/* Candidates. Many rows in few groups keep small GPUs busy and spare them meetings; few rows must
+ * be spread over all of a large one. */
+static const struct shape shapes[MATVEC_SHAPES] = {{32, 4, 4}, {32, 4, 1}, {32, 8, 1}, {32, 8, 2},
+    {32, 16, 1}, {32, 2, 1}, {32, 1, 1}, {32, 2, 4}, {32, 4, 2}, {16, 8, 1}, {8, 16, 1}};
+
+/* Shared memory of a group (tree.glsl, norm.glsl, finish.glsl). */
+static uint32_t shared_bytes(const struct matrix *w, bool norm, const struct shape *s)
 {
-    return size_y * 16 * 33 * 4 + (norm ? norm_slots(w) * 40 : 0) + 96 * 4;
+    return s->quads * 4 * s->y * (s->x + 1u) * 4 + (norm ? norm_slots(w) * 40 : 0) + 96 * 4;
+}
+
+static bool is_unit(const struct call *c)
+{
+    return c->out == OUT_SWIGLU || (c->kv && c->kv->type >= KV_TYPE_Q8_0);
+}
+
+static bool shape_fits(const struct gpu_caps *caps, const struct call *c, const struct shape *s)
+{
+    return (uint32_t)s->x * s->y <= caps->max_invocations &&
+           shared_bytes(c->w, c->norm, s) <= caps->max_shared &&
+           (!is_unit(c) || s->y * s->quads <= UNIT_QUADS);
+}
+
+/* Without knowing the device: rows of a small matrix go to as many groups as there can be. */
+static struct shape rule(const struct gpu_caps *caps, const struct call *c, uint32_t n_rows)
+{
+    struct shape s = {32, 4, n_rows < 32768 ? 1 : 4};
+    if (caps->row_threads)
+        return (struct shape){1, 8, 1};
+    if (is_unit(c))
+        s = (struct shape){32, 8, 2};
+    while (s.y > 1 && !shape_fits(caps, c, &s))
+        s.y /= 2;
+    return s;
 }
 
 /* Tokens of a workgroup. Four rows of unpacked weights are all that the registers of small GPUs
@@ -53,9 +89,9 @@ static uint32_t most_columns(int quant)
     return quant_types[quant].class == QUANT_CLASS_FLOAT ? 2 : 1;
 }
 
-static void choose_shape(const struct op_list *list, struct op *op, const struct call *c)
+static void choose_shape(
+    const struct op_list *list, struct op *op, const struct call *c, uint32_t n_rows)
 {
-    const struct gpu_caps *caps = list->caps;
     uint32_t n_cols = c->n_cols ? c->n_cols : list->n_tokens;
     uint32_t most = most_columns(op->quant);
     op->spec[SPEC_COLS] = n_cols < most ? n_cols : most;
@@ -63,11 +99,14 @@ static void choose_shape(const struct op_list *list, struct op *op, const struct
     op->spec[SPEC_OUT] = c->out;
     if (c->kv)
         op->spec[SPEC_KV] = c->kv->type;
-    op->spec[SPEC_SIZE_X] = caps->row_threads ? 1 : 32;
-    op->spec[SPEC_SIZE_Y] = caps->row_threads ? 8 : 4;
-    while (!caps->row_threads && op->spec[SPEC_SIZE_Y] > 1 &&
-           shared_bytes(c->w, c->norm, op->spec[SPEC_SIZE_Y]) > caps->max_shared)
-        op->spec[SPEC_SIZE_Y] /= 2;
+    uint32_t kind = c->out | (c->norm ? SHAPE_NORM : 0) | (is_unit(c) ? SHAPE_UNIT : 0);
+    uint32_t i = op_shape(list, op, (struct shape_key){kind, n_rows, c->w->layout.n_blocks});
+    struct shape s = i && i <= MATVEC_SHAPES && shape_fits(list->caps, c, &shapes[i - 1])
+                         ? shapes[i - 1]
+                         : rule(list->caps, c, n_rows);
+    op->spec[SPEC_SIZE_X] = s.x;
+    op->spec[SPEC_SIZE_Y] = s.y;
+    op->spec[SPEC_QUADS] = s.quads;
 }
 
 /* Groups in x for n_rows. A group that norms its input for itself should have much to do after. */
@@ -75,9 +114,9 @@ static uint32_t choose_groups(
     const struct op_list *list, const struct op *op, const struct call *c, uint32_t n_rows)
 {
     uint32_t cols = op->spec[SPEC_COLS], quads = op->spec[SPEC_SIZE_Y];
-    if (op->spec[SPEC_SIZE_X] > 1 && cols < 4)
-        quads *= 4 / cols;
-    if (c->out == OUT_SWIGLU || (c->kv && c->kv->type >= KV_TYPE_Q8_0))
+    if (op->spec[SPEC_QUADS] > cols)
+        quads *= op->spec[SPEC_QUADS] / cols;
+    if (is_unit(c))
         quads = UNIT_QUADS;
     uint32_t groups = (n_rows + 4 * quads - 1) / (4 * quads), most = MAX_GROUPS;
     if (c->norm)
@@ -98,7 +137,7 @@ static void append_shard(
     bool has_q = !c->kv || c->y_first < k_first;
     bool has_k = c->kv && c->y_first < v_first && end > k_first, has_v = c->kv && end > v_first;
     struct gpu_view written = has_q ? c->y : has_k ? c->kv->k : c->kv->v;
-    choose_shape(list, op, c);
+    choose_shape(list, op, c, shard->n_rows);
     op->groups[0] = choose_groups(list, op, c, shard->n_rows);
     op->groups[1] =
         ((c->n_cols ? c->n_cols : list->n_tokens) + op->spec[SPEC_COLS] - 1) / op->spec[SPEC_COLS];
@@ -184,7 +223,7 @@ bool op_can_norm(const struct op_list *list, const struct matrix *w)
 {
     return list->n_tokens == 1 && w->n_shards && quant_types[w->quant].class == QUANT_CLASS_INT &&
            w->layout.n <= NORM_MAX && w->layout.n % 32 == 0 &&
-           shared_bytes(w, true, 1) <= list->caps->max_shared;
+           shared_bytes(w, true, &(struct shape){32, 1, 1}) <= list->caps->max_shared;
 }
 
 void op_norm_matvec(struct op_list *list, struct rows y, uint32_t y_first, const struct matrix *w,

@@ -81,6 +81,17 @@ static void sweep(struct test *t)
     run_swiglu(t, 256, 96, 5, 3, FILL_NORMAL);
 }
 
+/* What a device may be found to be fastest with (kernels/shape.h). */
+static void run_trials(struct test *t)
+{
+    for (uint32_t trial = 1; trial <= MATMUL_SHAPES; trial++) {
+        t->list.trial = trial;
+        run(t, (struct shape){1312, 147, 70, 1, 1, 1, 0}, FILL_NORMAL);
+        run_swiglu(t, 256, 68, 35, 1, FILL_NORMAL);
+    }
+    t->list.trial = 0;
+}
+
 void selftest_cases_matmul(struct test *t)
 {
     run(t, (struct shape){512, 70, 35, 1, 1, 0, 0}, FILL_NORMAL);
@@ -96,6 +107,8 @@ void selftest_cases_matmul(struct test *t)
     }
     if (is_swept(t))
         sweep(t);
+    if (t->list.variant != K_matmul_sub && (t->slow || t->quant == QT_q4_0 || t->quant == QT_f16))
+        run_trials(t);
     if (t->slow)
         run(t, (struct shape){2048, 512, 70, 1, 0, 0, 0}, FILL_NORMAL);
 }

@@ -176,6 +176,23 @@ static void run_fused(struct test *t, bool sweep)
         run_norm(t, 8192, 1000, 1, FILL_OUTLIERS);
 }
 
+/* What a device may be found to be fastest with (kernels/shape.h). */
+static void run_trials(struct test *t)
+{
+    for (uint32_t trial = 1; trial <= MATVEC_SHAPES; trial++) {
+        t->list.trial = trial;
+        run(t, (struct shape){1312, 147, 1, 1, 1, 1, 0}, FILL_NORMAL);
+        run(t, (struct shape){256, 40, 2, 1, 0, 0, 0}, FILL_NORMAL);
+        if (quant_types[t->quant].class != QUANT_CLASS_INT)
+            continue;
+        run_norm(t, 1056, 70, 1, FILL_NORMAL);
+        for (uint32_t kv = KV_TYPE_F16; kv <= KV_TYPE_Q8_0; kv++)
+            run_qkv(t, 256, (struct head_shape){4, 2, 64, 64}, 1, 300, kv, FILL_NORMAL);
+        run_swiglu(t, 256, 96, 1, FILL_NORMAL);
+    }
+    t->list.trial = 0;
+}
+
 /* Formats differ in how a block is loaded and in its term, no more: where compiling is slow, shapes
  * are swept with the commonest, and the others are run one token and eight at a time. */
 static bool is_swept(const struct test *t)
@@ -238,6 +255,8 @@ void selftest_cases_matvec(struct test *t)
             run(t, shapes[i], (enum fill)(i % FILL_COUNT));
     for (uint32_t fill = 0; fill < 2 * FILL_COUNT; fill++)
         run(t, (struct shape){256, 5, 2, 1, fill & 1, fill >> 1 & 1, 0}, (enum fill)(fill / 2));
+    if (t->slow || (!less && t->quant == QT_q4_0 && t->list.variant == K_matvec))
+        run_trials(t);
     if (!less || t->quant == QT_q4_0)
         run_fused(t, t->slow || (!less && t->quant == QT_q4_0));
     if (!less) {
