@@ -378,6 +378,24 @@ HEKLA_API hekla_status hekla_session_open(hekla_session **out, hekla_model *mode
     const struct hekla_session_options *options, struct hekla_error *err);
 HEKLA_API void hekla_session_close(hekla_session *session); /* NULL is allowed */
 
+/* How matrices of one kind, or attention (rows: heads, columns: elements of one), are cut among the
+ * device's invocations. */
+struct hekla_tuning_row {
+    const char *kernel, *format; /* static */
+    uint32_t rows, columns;
+    uint32_t shape;    /* the candidate that was taken; 0: hekla's own rule */
+    uint32_t tried;    /* candidates that were measured */
+    uint32_t differed; /* those of a round in which a result differed: they are not used */
+    double seconds_before, seconds; /* of a step: by the rule, and as it was taken */
+};
+/* Measures for about `seconds` which shapes of its kernels the device is fastest with for this
+ * model, and keeps that in the proof's folder; opening the first session of a model on a GPU does a
+ * short form of it. No shape changes a result. Blocking. HEKLA_ARGUMENT for a session with tokens,
+ * HEKLA_UNSUPPORTED where there is nothing to choose, as on processors. row may be NULL. */
+HEKLA_API hekla_status hekla_session_tune(hekla_session *session, double seconds,
+    void (*row)(void *user, const struct hekla_tuning_row *row), void *user,
+    struct hekla_error *err);
+
 HEKLA_API uint32_t hekla_session_n_ctx(const hekla_session *session);
 /* Number of tokens in the session: the position of the next one. */
 HEKLA_API uint32_t hekla_session_pos(const hekla_session *session);

@@ -12,6 +12,7 @@ static const struct cli_command commands[] = {
     {"info", "show a model file's metadata, tensors and a summary", cli_info},
     {"bench", "measure how fast a device is, and how near to its limits", cli_bench},
     {"compare", "compare results of bench, also with llama-bench's", cli_compare},
+    {"tune", "find out which shapes of its kernels a GPU is fastest with", cli_tune},
     {"perplexity", "measure how well a model predicts a text", cli_perplexity},
     {"quantize", "make a model file smaller", cli_quantize},
     {"tokenize", "show the tokens of a text", cli_tokenize},

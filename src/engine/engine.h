@@ -23,7 +23,9 @@ struct hekla_model {
     struct plan_pipelines *pipelines;
     struct kernel_verdicts *verdicts; /* NULL: on the reference device, or nothing is proved */
     struct hekla_proof proof;         /* owns its texts */
-    hekla_notice_fn notice;           /* may be NULL */
+    struct kernel_tuning tuning;      /* what was found fast on this device, once it was read */
+    bool tuning_read;
+    hekla_notice_fn notice; /* may be NULL */
     void *notice_user;
     struct model m; /* m.dev NULL: vocabulary only; m.weights.layers NULL: lost for good */
     struct hekla_model_info info;
@@ -49,7 +51,8 @@ struct hekla_session {
     uint32_t n_ctx, n_batch, sizes[STEP_SIZES];
     uint32_t most; /* tokens of a step that the device does in the time it should take */
     bool all_logits;
-    uint32_t kv_type; /* KV_TYPE_... */
+    uint32_t kv_type;            /* KV_TYPE_... */
+    struct kernel_tuning tuning; /* the model's when the session was opened or tuned */
 
     struct plan *eval[STEP_SIZES][3]; /* by size and enum arch_logits; recorded at first use */
     struct plan *score[STEP_SIZES];   /* the surprise of given tokens */
@@ -112,11 +115,19 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
 /* Sizes the context, places and allocates everything a session needs. */
 hekla_status session_allocate(
     struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err);
+/* What kernels rely on to begin as zeros; and the KV cache. */
+hekla_status session_clear(struct hekla_session *s, struct hekla_error *err);
+hekla_status session_clear_cache(struct hekla_session *s, struct hekla_error *err);
+/* tune.c: shapes for what this model is on this device, where they are not known yet. Under the
+ * model's lock. */
+hekla_status session_tune_first(struct hekla_session *s, struct hekla_error *err);
 /* Positions in the cache of a layer that sees a window. */
 uint32_t session_ring(const struct hekla_session *s);
 /* session.c */
 /* Tokens before pos are evaluated again where a rewind went back further than windows are kept. */
 hekla_status session_refill(struct hekla_session *s, struct hekla_error *err);
+/* Recorded steps; they are recorded again when needed. */
+void session_drop_plans(struct hekla_session *s);
 /* Gives back what lies on the device. */
 void session_release(struct hekla_session *s);
 /* Appends and evaluates; no more than the tokens' logits are reported. */

@@ -158,17 +158,29 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
 
 /* The padding of rows is 0 and stays so, rows without padding need no clearing; attention's partial
  * results begin as zeros. */
-static hekla_status clear_memory(struct hekla_session *s, struct hekla_error *err)
+/* Runs commands that fill with zeros and ends them. */
+static hekla_status run_fill(
+    struct hekla_session *s, struct gpu_commands *commands, struct hekla_error *err)
+{
+    uint64_t ticket = 0;
+    hekla_status status = gpu_commands_end(commands, err);
+    if (status == HEKLA_OK)
+        status = gpu_submit(commands, 1, &ticket, err);
+    if (status == HEKLA_OK)
+        status = gpu_wait(s->model->m.dev, ticket, err);
+    gpu_commands_destroy(commands);
+    return status;
+}
+
+hekla_status session_clear(struct hekla_session *s, struct hekla_error *err)
 {
     const struct arch_scratch *c = &s->scratch;
     const struct rows *all[] = {
         &c->x, &c->norm, &c->qkv, &c->attn, &c->gate_up, &c->ff, &c->pair_ff};
-    struct gpu_device *dev = s->model->m.dev;
     struct gpu_commands *commands = NULL;
-    uint64_t ticket = 0;
-    if (gpu_device_is_ref(dev))
+    if (gpu_device_is_ref(s->model->m.dev))
         return HEKLA_OK; /* its memory begins as zeros */
-    hekla_status status = gpu_commands_begin(&commands, dev, 0, err);
+    hekla_status status = gpu_commands_begin(&commands, s->model->m.dev, 0, err);
     if (status != HEKLA_OK)
         return status;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -176,13 +188,20 @@ static hekla_status clear_memory(struct hekla_session *s, struct hekla_error *er
                                        model_dim(&s->model->m.params, DIM_Q) % 32))
             gpu_commands_fill_zero(commands, all[i]->view);
     gpu_commands_fill_zero(commands, c->partials);
-    status = gpu_commands_end(commands, err);
-    if (status == HEKLA_OK)
-        status = gpu_submit(commands, 1, &ticket, err);
-    if (status == HEKLA_OK)
-        status = gpu_wait(dev, ticket, err);
-    gpu_commands_destroy(commands);
-    return status;
+    return run_fill(s, commands, err);
+}
+
+hekla_status session_clear_cache(struct hekla_session *s, struct hekla_error *err)
+{
+    struct gpu_commands *commands = NULL;
+    hekla_status status = gpu_commands_begin(&commands, s->model->m.dev, 0, err);
+    if (status != HEKLA_OK)
+        return status;
+    for (uint32_t i = 0; i < s->model->m.params.n_layer; i++) {
+        gpu_commands_fill_zero(commands, s->scratch.kv[i].k);
+        gpu_commands_fill_zero(commands, s->scratch.kv[i].v);
+    }
+    return run_fill(s, commands, err);
 }
 
 static hekla_status create_host_buffers(struct hekla_session *s, struct hekla_error *err)
@@ -262,5 +281,5 @@ hekla_status session_allocate(
         status = model_store_allocate(s->memory, err);
     if (status == HEKLA_OK)
         status = create_host_buffers(s, err);
-    return status == HEKLA_OK ? clear_memory(s, err) : status;
+    return status == HEKLA_OK ? session_clear(s, err) : status;
 }

@@ -5,6 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static hekla_status allocate_and_tune(
+    struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err)
+{
+    hekla_status status = session_allocate(s, options, err);
+    return status == HEKLA_OK ? session_tune_first(s, err) : status;
+}
+
 static hekla_status open_on(
     struct hekla_session *s, const struct hekla_session_options *options, struct hekla_error *err)
 {
@@ -18,7 +25,7 @@ static hekla_status open_on(
         status = session_profile_create(s, err);
     if (status == HEKLA_OK) {
         s->counters_at_open = gpu_device_counters(model->m.dev);
-        status = session_allocate(s, options, err);
+        status = allocate_and_tune(s, options, err);
         if (status == HEKLA_DEVICE && model->n_sessions == 1) {
             session_release(s);
             free(s->tokens);
@@ -26,7 +33,7 @@ static hekla_status open_on(
             status = engine_recover(model, err);
             s->counters_at_open = gpu_device_counters(model->m.dev);
             if (status == HEKLA_OK)
-                status = session_allocate(s, options, err);
+                status = allocate_and_tune(s, options, err);
             if (status != HEKLA_OK)
                 status = engine_recover(model, err); /* tells a second loss as such */
         }
@@ -56,12 +63,9 @@ hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
     return HEKLA_OK;
 }
 
-void session_release(struct hekla_session *s)
+void session_drop_plans(struct hekla_session *s)
 {
-    struct gpu_device *dev = s->model->m.dev;
     struct plan **single[] = {&s->sample, &s->decode, &s->fetch};
-    struct gpu_buffer *buffers[] = {
-        &s->step, &s->history, &s->ring, &s->readback, &s->nll_readback};
     for (uint32_t i = 0; i < STEP_SIZES; i++) {
         for (uint32_t k = 0; k < 3; k++)
             plan_destroy(s->eval[i][k]);
@@ -73,6 +77,14 @@ void session_release(struct hekla_session *s)
         plan_destroy(*single[i]);
         *single[i] = NULL;
     }
+}
+
+void session_release(struct hekla_session *s)
+{
+    struct gpu_device *dev = s->model->m.dev;
+    struct gpu_buffer *buffers[] = {
+        &s->step, &s->history, &s->ring, &s->readback, &s->nll_readback};
+    session_drop_plans(s);
     model_store_destroy(s->memory);
     s->memory = NULL;
     for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++)
@@ -118,6 +130,7 @@ void session_init_list(const struct hekla_session *s, struct op_list *list, uint
     *list = (struct op_list){
         .caps = gpu_device_caps(s->model->m.dev),
         .verdicts = s->model->verdicts,
+        .tuning = &s->tuning,
         .step = {&s->step, 0, sizeof(struct step_args)},
         .history = {&s->history, 0, ((uint64_t)s->n_ctx + 1) * 4},
         .n_tokens = n_tokens,

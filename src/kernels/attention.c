@@ -79,8 +79,9 @@ static uint32_t group_size(const struct op_list *list)
 
 static uint32_t split_size(const struct op_list *list, struct op *op, struct head_shape shape)
 {
-    uint32_t i = op_shape(list, op, (struct shape_key){0, shape.n_head, shape.head_dim});
-    bool fits = i && i <= ATTENTION_SHAPES && sizes[i - 1] <= list->caps->max_invocations;
+    uint32_t i =
+        op_shape(list, op, (struct shape_key){0, shape.n_head, shape.head_dim}, ATTENTION_SHAPES);
+    bool fits = i && sizes[i - 1] <= list->caps->max_invocations;
     return fits ? sizes[i - 1] : group_size(list);
 }
 

@@ -62,7 +62,7 @@ static uint32_t shared_bytes(const struct gpu_caps *caps, const struct shape *s)
 static const struct shape *find_shape(
     const struct gpu_caps *caps, const struct shape *shapes, uint32_t i)
 {
-    if (!i || i > MATMUL_SHAPES)
+    if (!i)
         return NULL;
     const struct shape *s = &shapes[i - 1];
     uint32_t x = s->x ? s->x : (uint32_t)caps->subgroup;
@@ -83,8 +83,7 @@ static void choose_matrices(
     tile[1] = caps->coopmat_n * op->spec[SPEC_COLS];
 }
 
-static void choose_tile(
-    const struct gpu_caps *caps, struct op *op, uint32_t i, uint32_t tile[2])
+static void choose_tile(const struct gpu_caps *caps, struct op *op, uint32_t i, uint32_t tile[2])
 {
     const struct shape *s = find_shape(caps, tile_shapes, i);
     bool few = has_few_registers(caps);
@@ -108,7 +107,8 @@ static void choose_shape(const struct op_list *list, struct op *op, const struct
         tile[1] = op->spec[SPEC_COLS];
         return;
     }
-    uint32_t i = op_shape(list, op, (struct shape_key){c->out, n_rows, c->w->layout.n_blocks});
+    uint32_t i = op_shape(
+        list, op, (struct shape_key){c->out, n_rows, c->w->layout.n_blocks}, MATMUL_SHAPES);
     if (op->kernel == K_matmul_cm)
         choose_matrices(list->caps, op, i, tile);
     else

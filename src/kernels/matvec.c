@@ -100,10 +100,10 @@ static void choose_shape(
     if (c->kv)
         op->spec[SPEC_KV] = c->kv->type;
     uint32_t kind = c->out | (c->norm ? SHAPE_NORM : 0) | (is_unit(c) ? SHAPE_UNIT : 0);
-    uint32_t i = op_shape(list, op, (struct shape_key){kind, n_rows, c->w->layout.n_blocks});
-    struct shape s = i && i <= MATVEC_SHAPES && shape_fits(list->caps, c, &shapes[i - 1])
-                         ? shapes[i - 1]
-                         : rule(list->caps, c, n_rows);
+    uint32_t i =
+        op_shape(list, op, (struct shape_key){kind, n_rows, c->w->layout.n_blocks}, MATVEC_SHAPES);
+    struct shape s = i && shape_fits(list->caps, c, &shapes[i - 1]) ? shapes[i - 1]
+                                                                    : rule(list->caps, c, n_rows);
     op->spec[SPEC_SIZE_X] = s.x;
     op->spec[SPEC_SIZE_Y] = s.y;
     op->spec[SPEC_QUADS] = s.quads;

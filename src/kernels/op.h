@@ -20,8 +20,8 @@ struct op {
     uint32_t reads, writes; /* bit i: view i */
     uint8_t args[128];      /* what every device takes as push constants */
     uint32_t args_bytes;
-    uint32_t layer; /* it belongs to, from 1; 0: to none */
-    struct shape_key key; /* kind 0: its kernel has one shape */
+    uint32_t layer;       /* it belongs to, from 1; 0: to none */
+    struct shape_key key; /* kind 0: there is nothing to choose */
 };
 
 enum op_timing {
@@ -36,10 +36,10 @@ struct op_list {
     struct gpu_view step;                   /* struct step_args */
     struct gpu_view history;                /* [n_ctx + 1] token ids */
     enum kernel variant; /* for tests: taken where it is one of several; 0: the best is */
-    struct kernel_tuning *tuning; /* shapes that are fast here; NULL: nothing is known */
-    uint32_t trial;      /* not 0: this shape of every kernel that has it */
-    uint32_t n_tokens;   /* most tokens of a step: sizes the grids */
-    uint32_t layer;      /* that ops appended now belong to */
+    const struct kernel_tuning *tuning; /* shapes that are fast here; NULL: nothing is known */
+    uint32_t trial;                     /* not 0: this shape of every kernel that has it */
+    uint32_t n_tokens;                  /* most tokens of a step: sizes the grids */
+    uint32_t layer;                     /* that ops appended now belong to */
     enum op_timing timing;
     struct op *ops;
     uint32_t n, capacity;
@@ -213,9 +213,10 @@ struct op_traffic op_traffic(const struct op *op, uint32_t n_tokens, uint32_t po
 
 /* For the files here: a new op with the list's defaults, or a dummy when out of memory. */
 struct op *op_append(struct op_list *list, enum kernel kernel, int quant);
-/* The shape to give an op, a number from 0 on that may be more than its kernel has; makes its key.
- */
-uint32_t op_shape(const struct op_list *list, struct op *op, struct shape_key key);
+/* The shape to give an op whose kernel has n_shapes candidates: 0, or one of theirs from 1 on,
+ * which may not fit. Makes the op's key, unless a trial is beyond what there is to try. */
+uint32_t op_shape(
+    const struct op_list *list, struct op *op, struct shape_key key, uint32_t n_shapes);
 void op_set_args(struct op *op, const void *args, uint32_t bytes);
 void op_bind(struct op *op, uint32_t binding, struct gpu_view view, bool reads, bool writes);
 

@@ -28,9 +28,9 @@ struct kernel_tuning {
     uint32_t n;
 };
 
-/* NULL: nothing is known. */
-struct tuning_row *tuning_find(
-    struct kernel_tuning *t, enum kernel kernel, int quant, const struct shape_key *key);
+/* Index of a row; t->n: there is none. */
+uint32_t tuning_find(
+    const struct kernel_tuning *t, enum kernel kernel, int quant, const struct shape_key *key);
 /* Candidates of matvec, of matmul, of attention to one token; and the most of these. */
 enum { MATVEC_SHAPES = 11, MATMUL_SHAPES = 7, ATTENTION_SHAPES = 2, MOST_SHAPES = MATVEC_SHAPES };
 

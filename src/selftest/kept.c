@@ -37,8 +37,7 @@ static char *check(char *text, size_t n, const char *header, const struct gpu_id
     uint32_t version;
     char *end = n > END ? text + n - END : NULL, *line;
     if (!end || strlen(text) != n || strncmp(text, header, strlen(header)) != 0 ||
-        sscanf(end, "\nend %16" SCNx64 "\n", &sum) != 1 ||
-        sum != hash_bytes(text, n - END + 1))
+        sscanf(end, "\nend %16" SCNx64 "\n", &sum) != 1 || sum != hash_bytes(text, n - END + 1))
         return NULL;
     end[1] = 0;
     text += strlen(header);

@@ -81,8 +81,7 @@ hekla_status verdict_write(const char *path, const struct gpu_device *dev,
         for (int q = -1; q < QT_COUNT; q++)
             if (verdicts->of[k][q + 1] != HEKLA_VERDICT_UNTESTED && n < KEPT_LARGEST)
                 n += (size_t)snprintf(text + n, KEPT_LARGEST - n, "%s %s %s\n",
-                    k == K_copy ? "copy" : kernel_rows[k].name,
-                    q < 0 ? "-" : quant_types[q].name,
+                    k == K_copy ? "copy" : kernel_rows[k].name, q < 0 ? "-" : quant_types[q].name,
                     hekla_verdict_text((enum hekla_verdict)verdicts->of[k][q + 1]));
     hekla_status status = kept_write(path, header, dev, text, err);
     free(text);
