@@ -27,27 +27,29 @@ static int help(void)
         cli_writef("  %-12s %s\n", commands[i].name, commands[i].summary);
     cli_writef("  %-12s %s\n  %-12s %s\n", "help COMMAND", "show the flags of a command",
         "--version", "show the version");
-    cli_writef("\n\"hekla -p TEXT\" is short for \"hekla run -p TEXT\", and so for all flags.\n"
-               "Start with: hekla run -p \"Once upon a time\" -n 120 --temp 0\n\n"
-               "Environment:\n"
-               "  HEKLA_CAPS   switches off what a device can do, such as int_dot=0\n"
-               "  XDG_CACHE_HOME\n"
-               "               keeps what the self-test found, in hekla/; else ~/.cache does\n"
-               "  XDG_DATA_HOME\n"
-               "               keeps runs of bench, in hekla/bench/; else ~/.local/share does\n"
-               "  HEKLA_LAYERS 1: let implicit Vulkan layers (overlays) in\n"
-               "  NO_COLOR     no colours\n"
-               "  GGML_VK_VISIBLE_DEVICES, VK_DRIVER_FILES, MESA_VK_DEVICE_SELECT and the Vulkan\n"
-               "               loader's other variables work as everywhere\n\n"
-               "Exit codes:\n"
-               "  0    success\n"
-               "  1    a file cannot be read or written, is not valid, or is not supported\n"
-               "  2    wrong usage: an unknown flag, a bad value, a prompt that does not fit\n"
-               "  3    no usable device\n"
-               "  4    not enough memory on the device or the host\n"
-               "  5    a kernel fails its self-test on the device, and there is nothing instead\n"
-               "  6    the device failed, hung, or was lost twice\n"
-               "  130  ended by Ctrl-C\n");
+    cli_writef(
+        "\n\"hekla -p TEXT\" is short for \"hekla run -p TEXT\", and so for all flags.\n"
+        "Start with: hekla run -p \"Once upon a time\" -n 120 --temp 0\n\n"
+        "Environment:\n"
+        "  HEKLA_CAPS   switches off what a device can do, such as int_dot=0\n"
+        "  XDG_CACHE_HOME\n"
+        "               keeps what the self-test and tuning found, and compiled kernels, in\n"
+        "               hekla/; else ~/.cache does\n"
+        "  XDG_DATA_HOME\n"
+        "               keeps runs of bench, in hekla/bench/; else ~/.local/share does\n"
+        "  HEKLA_LAYERS 1: let implicit Vulkan layers (overlays) in\n"
+        "  NO_COLOR     no colours\n"
+        "  GGML_VK_VISIBLE_DEVICES, VK_DRIVER_FILES, MESA_VK_DEVICE_SELECT and the Vulkan\n"
+        "               loader's other variables work as everywhere\n\n"
+        "Exit codes:\n"
+        "  0    success\n"
+        "  1    a file cannot be read or written, is not valid, or is not supported\n"
+        "  2    wrong usage: an unknown flag, a bad value, a prompt that does not fit\n"
+        "  3    no usable device\n"
+        "  4    not enough memory on the device or the host\n"
+        "  5    a kernel fails its self-test on the device, and there is nothing instead\n"
+        "  6    the device failed, hung, or was lost twice\n"
+        "  130  ended by Ctrl-C\n");
     return CLI_OK;
 }
 

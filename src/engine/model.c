@@ -1,5 +1,8 @@
 #include "engine/engine.h"
 
+#include "selftest/kept.h"
+#include "selftest/verdict.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,8 +147,22 @@ static hekla_status open_header(struct hekla_model *model, const char *path, con
     return status == HEKLA_OK ? engine_read_sampling(model, file, err) : status;
 }
 
+/* One file a device: another build's is of no use any more. */
+static void remember_pipelines(struct hekla_model *model)
+{
+    char path[SELFTEST_PATH];
+    const char *folder = model->proof.folder;
+    if (!folder || gpu_device_is_ref(model->m.dev))
+        return;
+    int n = snprintf(path, sizeof(path), "%s/pipelines-%s-%u.bin", folder,
+        gpu_device_identity(model->m.dev)->uuid, gpu_device_identity(model->m.dev)->driver_id);
+    if (n > 0 && n < SELFTEST_PATH)
+        gpu_pipelines_remember(model->m.dev, path, kept_key(model->m.dev));
+}
+
 hekla_status engine_load(struct hekla_model *model, struct hekla_error *err)
 {
+    remember_pipelines(model);
     hekla_status status =
         plan_pipelines_create(&model->pipelines, model->m.dev, model->verdicts, err);
     size_t n_rules;

@@ -148,6 +148,7 @@ void gpu_device_close(struct gpu_device *dev)
         return;
     if (gpu_device_is_stuck(dev))
         dev->handle = NULL, dev->instance = NULL;
+    gpu_cache_close(dev);
     if (dev->handle) {
         dev->vk.vkDeviceWaitIdle(dev->handle);
         for (uint32_t n = 1; n <= GPU_MAX_BUFFERS; n++) {

@@ -105,6 +105,10 @@ struct gpu_pipeline_info {
 
 hekla_status gpu_pipeline_create(struct gpu_device *dev, struct gpu_pipeline *out,
     const struct gpu_pipeline_info *info, struct hekla_error *err);
+/* From now on pipelines come from the file at path if this build wrote it with this driver, and are
+ * put there when the device is closed. Without a file that can be read or written nothing changes.
+ */
+void gpu_pipelines_remember(struct gpu_device *dev, const char *path, uint64_t build);
 void gpu_pipeline_destroy(struct gpu_device *dev, struct gpu_pipeline *pipeline);
 
 /* What the driver's compiler made of a pipeline: for measuring, on a device that was opened with

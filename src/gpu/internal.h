@@ -27,6 +27,9 @@ struct gpu_device {
     struct gpu_counters counters;
     char name[256];
     struct gpu_identity identity;
+    VkPipelineCache cache; /* cache.c; null: none */
+    char *cache_path;
+    uint64_t cache_build, cache_bytes;
     bool lost;  /* set once; read without the lock, as is: */
     bool stuck; /* work did not end in time: what it may still use is never freed */
 };
@@ -101,6 +104,8 @@ void gpu_features_choose(const struct gpu_caps *caps, struct gpu_features *out);
 /* pipeline.c */
 hekla_status gpu_pipeline_compile(struct gpu_device *dev, struct gpu_pipeline *out,
     const struct gpu_pipeline_info *info, VkPipelineCreateFlags flags, struct hekla_error *err);
+/* cache.c */
+void gpu_cache_close(struct gpu_device *dev);
 /* command.c */
 VkCommandBuffer gpu_commands_handle(const struct gpu_commands *c);
 /* memory.c */

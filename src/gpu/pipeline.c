@@ -23,7 +23,7 @@ hekla_status gpu_pipeline_compile(struct gpu_device *dev, struct gpu_pipeline *o
             .pCode = info->words},
         NULL, &module));
     /* All constants are passed always: a driver has been seen to mishandle defaults. */
-    VkResult result = dev->vk.vkCreateComputePipelines(dev->handle, VK_NULL_HANDLE, 1,
+    VkResult result = dev->vk.vkCreateComputePipelines(dev->handle, dev->cache, 1,
         &(VkComputePipelineCreateInfo){
             .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
             .flags = flags,
