@@ -21,6 +21,7 @@ set(shaders_left_out "")
 # program finds no variant and takes the baseline one.
 set(need_NEED_INT_DOT GL_EXT_integer_dot_product)
 set(need_NEED_COOPMAT GL_KHR_cooperative_matrix)
+set(need_NEED_HALF GL_KHR_cooperative_matrix)
 
 function(probe_extension need extension)
     set(probe ${gen}/probe_${extension}.comp)
@@ -72,7 +73,7 @@ macro(add_spirv name quant)
     math(EXPR shader_count "${shader_count} + 1")
 endmacro()
 
-foreach(need NEED_INT_DOT NEED_COOPMAT)
+foreach(need NEED_INT_DOT NEED_COOPMAT NEED_HALF)
     probe_extension(${need} ${need_${need}})
 endforeach()
 

@@ -36,7 +36,7 @@
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
 #define SPEC_QUADS 4  /* matvec: quads of rows an invocation has at once; one at least */
 #define SPEC_NORM 5   /* matvec: 0, or slots of an input that it norms and quantises itself */
-#define SPEC_SHAPE 5  /* matmul_cm: m + 256 n + 65536 k of its matrices */
+#define SPEC_SHAPE 5  /* matmul_cm, matmul_half: m + 256 n + 65536 k of its matrices */
 #define SPEC_OUT 6    /* matvec: what becomes of the results, OUT_... */
 #define SPEC_COUNT 7
 

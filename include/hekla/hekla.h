@@ -366,12 +366,17 @@ struct hekla_fit {
 HEKLA_API hekla_status hekla_fit(
     const struct hekla_fit_options *options, struct hekla_fit *out, struct hekla_error *err);
 
+/* EXACT: the bits of the reference. FAST: prompts go through half-precision matrix units where the
+ * device has them; results then differ from device to device, by about 2^-10 of their size. */
+enum hekla_numerics { HEKLA_NUMERICS_EXACT, HEKLA_NUMERICS_FAST };
+
 struct hekla_session_options {
     uint32_t n_ctx;   /* positions; 0: what the model was trained for, if it fits */
     uint32_t n_batch; /* most prompt tokens evaluated at once; 0: 512 */
     enum hekla_kv_type kv_type;
     bool all_logits; /* keep the logits of every evaluated position, not only the newest */
     bool profile;    /* time every kernel; slower: steps are not submitted ahead */
+    enum hekla_numerics numerics;
 };
 
 HEKLA_API hekla_status hekla_session_open(hekla_session **out, hekla_model *model,

@@ -41,6 +41,7 @@ struct bench_setup {
     size_t n_batches;
     const enum hekla_kv_type *kv_types;
     size_t n_kv_types;
+    enum hekla_numerics numerics;
     uint32_t repetitions;
     enum bench_suite suite;
     bool no_warmup;
@@ -50,6 +51,7 @@ struct bench_setup {
     void (*row)(void *user, const json_t *doc, const json_t *row);
     void *user;
 };
+const char *bench_numerics(const struct bench_setup *setup); /* "exact" or "fast" */
 /* Measures. *doc is set unless the model cannot be opened; after a failure or a stop its "complete"
  * is false and "stopped" says why. */
 hekla_status bench_measure(json_t **doc, const struct bench_setup *setup, struct hekla_error *err);

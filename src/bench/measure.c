@@ -40,6 +40,11 @@ static json_t *describe_model(const struct bench_setup *setup, const struct hekl
         "n_vocab", (int)info->n_vocab);
 }
 
+const char *bench_numerics(const struct bench_setup *setup)
+{
+    return setup->numerics == HEKLA_NUMERICS_FAST ? "fast" : "exact";
+}
+
 static json_t *find_caveats(const struct bench_runner *r)
 {
     json_t *list = json_array();
@@ -58,7 +63,11 @@ static json_t *find_caveats(const struct bench_runner *r)
             json_string("the weights are small enough for a cache: more than 100 % of the memory's "
                         "bandwidth is possible"));
     json_array_append_new(list,
-        json_string("numerics are exact: the same bits on every device, sampling included in tg"));
+        json_string(r->setup->numerics == HEKLA_NUMERICS_FAST
+                        ? "numerics are fast: prompts go through half-precision matrices, results "
+                          "differ from device to device, and no limit was measured for them"
+                        : "numerics are exact: the same bits on every device, sampling included "
+                          "in tg"));
     return list;
 }
 
@@ -70,7 +79,7 @@ static json_t *create_document(const struct bench_runner *r)
         "schema_version", BENCH_SCHEMA_VERSION, "engine", "hekla", "engine_version",
         hekla_version(), "time", t, "complete", 0, "stopped", "", "suite",
         bench_suite_name(r->setup->suite));
-    json_object_set_new(doc, "numerics", json_string("exact"));
+    json_object_set_new(doc, "numerics", json_string(bench_numerics(r->setup)));
     json_object_set_new(doc, "device", describe_device(&r->limits.device));
     json_object_set_new(doc, "model", describe_model(r->setup, &r->info));
     json_object_set_new(doc, "limits", describe_limits(&r->limits));
@@ -158,7 +167,7 @@ static hekla_status run_session(struct bench_runner *r, size_t batch, enum hekla
     struct bench_settings settings = {b, ub, kv_name(r, kv)};
     hekla_status status = hekla_session_open(&r->session, r->model,
         &(struct hekla_session_options){
-            .n_ctx = r->n_ctx, .n_batch = b < ub ? b : ub, .kv_type = kv},
+            .n_ctx = r->n_ctx, .n_batch = b < ub ? b : ub, .kv_type = kv, .numerics = s->numerics},
         err);
     for (size_t i = 0; i < s->n_tests && status == HEKLA_OK && !*stopped; i++)
         status = run_test(r, &settings, &s->tests[i], stopped, err);

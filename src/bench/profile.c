@@ -76,7 +76,9 @@ static void set_prompt(const struct bench_runner *r, json_t *row, const struct c
     double speed = operations * bench_number(row, "prompt_ts");
     set_real(row, "operations_per_token", operations);
     set_real(row, "tflops", speed * 1e-12);
-    set_real(row, "percent_of_compute", share(speed, bench_limit_compute(r->doc)));
+    /* What is measured is the limit of exact kernels. */
+    if (r->setup->numerics == HEKLA_NUMERICS_EXACT)
+        set_real(row, "percent_of_compute", share(speed, bench_limit_compute(r->doc)));
 }
 
 static void set_rows(const struct bench_runner *r, const struct counts *prompt)

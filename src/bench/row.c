@@ -191,7 +191,7 @@ static void set_ours(json_t *o, const struct bench_runner *r, const struct bench
     set_real(o, "host_us_per_token", median_of(runs, HOST) * 1e6 / (t->n_prompt + t->n_gen));
     set_text(o, "output_hash", runs->n ? hash : "");
     set_bool(o, "output_varies", varies);
-    set_text(o, "numerics", "exact");
+    set_text(o, "numerics", bench_numerics(r->setup));
     set_bool(o, "synthetic", r->setup->model.synthetic != NULL);
     set_text(o, "device_uuid", r->limits.device.uuid);
     set_text(o, "driver", r->limits.device.driver);

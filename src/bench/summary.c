@@ -38,10 +38,12 @@ static void print_test(struct bench_text *t, const json_t *row)
         bench_printf(t, ", first token after %.1f ms", bench_number(row, "ttft_ms"));
     bench_printf(t, "\n");
     if (bench_number(row, "operations_per_token") > 0)
-        bench_printf(t,
-            "            %.3g GFLOP a token, %.3g TFLOP/s: %.1f %% of the measured limit\n",
-            bench_number(row, "operations_per_token") * 1e-9, bench_number(row, "tflops"),
-            bench_number(row, "percent_of_compute"));
+        bench_printf(t, "            %.3g GFLOP a token, %.3g TFLOP/s",
+            bench_number(row, "operations_per_token") * 1e-9, bench_number(row, "tflops"));
+    if (bench_number(row, "percent_of_compute") > 0)
+        bench_printf(t, ": %.1f %% of the measured limit", bench_number(row, "percent_of_compute"));
+    if (bench_number(row, "operations_per_token") > 0)
+        bench_printf(t, "\n");
     if (bench_number(row, "bytes_per_token") > 0)
         bench_printf(t,
             "            %.3g MB a token, %.3g GB/s: %.1f %% of the measured limit; a token in "

@@ -67,6 +67,7 @@ static void measure(struct bench *b, const char *path, const char *made, const c
         .n_batches = b->plan->n_batches,
         .kv_types = b->plan->kv_types,
         .n_kv_types = b->plan->n_kv_types,
+        .numerics = (enum hekla_numerics)b->options->numerics,
         .repetitions = (uint32_t)b->options->repetitions,
         .suite = (enum bench_suite)b->options->suite,
         .no_warmup = b->options->no_warmup,

@@ -8,7 +8,7 @@ struct cli_bench_options {
     const char *model, *synthetic, *device, *prompts, *gens, *pairs, *depths;
     const char *batches, *ubatches, *cache_k, *cache_v, *save;
     int64_t repetitions;
-    int format, suite;
+    int format, suite, numerics;
     bool all_devices, no_warmup, history, no_history;
 };
 

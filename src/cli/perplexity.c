@@ -13,6 +13,7 @@
 struct perplexity_options {
     const char *model, *file, *device;
     int64_t n_ctx, n_batch;
+    int numerics;
 };
 
 static const struct cli_option rows[] = {
@@ -42,6 +43,14 @@ static const struct cli_option rows[] = {
         .min = 1,
         .max = 8192,
         .help = "most tokens evaluated at once"},
+    {.type = CLI_OPTION_CHOICE,
+        .names = "--numerics",
+        .offset = offsetof(struct perplexity_options, numerics),
+        .choices = "exact|fast",
+        .fallback = "exact",
+        .help = "exact: the same bits on every device; fast: prompts go through half-precision "
+                "matrix units "
+                "where the device has them, and results differ in their last digits"},
     {.type = CLI_OPTION_TEXT,
         .names = "-dev|--device",
         .offset = offsetof(struct perplexity_options, device),
@@ -56,7 +65,7 @@ static const struct cli_options options_of_perplexity = {
              "The text is cut into chunks of -c tokens, each evaluated alone with the "
              "begin-of-text token in its first place; the second half of a chunk is scored, "
              "as llama-perplexity does. Computed on the device, exactly: every device gives the "
-             "same figure.",
+             "same figure, but with --numerics fast.",
     .rows = rows,
     .n_rows = sizeof(rows) / sizeof(rows[0]),
 };
@@ -143,8 +152,10 @@ static int with_model(const struct perplexity_options *o, hekla_model *model)
             n, n_ctx);
     if (code == CLI_OK) {
         hekla_status status = hekla_session_open(&session, model,
-            &(struct hekla_session_options){
-                .n_ctx = n_ctx, .n_batch = (uint32_t)o->n_batch, .all_logits = true},
+            &(struct hekla_session_options){.n_ctx = n_ctx,
+                .n_batch = (uint32_t)o->n_batch,
+                .all_logits = true,
+                .numerics = (enum hekla_numerics)o->numerics},
             &err);
         code = status == HEKLA_OK ? score_all(session, model, tokens, n, n_ctx)
                                   : cli_fail_status(status, &err);

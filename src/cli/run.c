@@ -21,6 +21,8 @@ static void describe_model(struct cli_run *run)
     cli_note("model %s (%s, %s, %s parameters) on %s", cli_printable(info->name),
         cli_printable(info->architecture), info->type_name,
         cli_format_count(count, sizeof(count), info->n_params), cli_printable(info->device));
+    if (run->options.numerics == HEKLA_NUMERICS_FAST)
+        cli_note("numerics: fast, so results are this device's and driver's own");
     if (run->options.ctx_size > info->n_ctx_train)
         cli_note(
             "note: the model was trained for a context of %" PRIu32 " tokens", info->n_ctx_train);
@@ -44,6 +46,7 @@ static int open_run(struct cli_run *run)
             .kv_type = (enum hekla_kv_type)(o->cache_k ? o->cache_k : o->cache_v),
             .all_logits = rows_wanted,
             .profile = o->profile,
+            .numerics = (enum hekla_numerics)o->numerics,
         },
         &err);
     if (status != HEKLA_OK)

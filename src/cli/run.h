@@ -15,6 +15,7 @@ struct cli_run_options {
     const char *chat_template, *chat_variables, *tools; /* a name or file; JSON; a file */
     int64_t predict, ctx_size, keep, batch, ubatch;
     int cache_k, cache_v; /* enum hekla_kv_type */
+    int numerics;         /* enum hekla_numerics */
     /* Numbers that were not given are NAN or CLI_NOT_GIVEN where the model may know better. */
     double temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
     double typical, top_n_sigma, xtc_probability, xtc_threshold, dynatemp_range, dynatemp_exp;

@@ -51,6 +51,7 @@ struct hekla_session {
     uint32_t n_ctx, n_batch, sizes[STEP_SIZES];
     uint32_t most; /* tokens of a step that the device does in the time it should take */
     bool all_logits;
+    bool fast;                   /* numerics */
     uint32_t kv_type;            /* KV_TYPE_... */
     struct kernel_tuning tuning; /* the model's when the session was opened or tuned */
 
@@ -82,9 +83,10 @@ hekla_status engine_open(hekla_model **out, const struct hekla_model_options *op
 /* prove.c: makes model->verdicts, and keeps what it takes to prove more. */
 hekla_status engine_prove_begin(
     struct hekla_model *model, const struct hekla_proof *proof, struct hekla_error *err);
-/* The verdicts on the kernels that the model needs with a KV cache of a type; tests those that are
- * not known. Nothing to do without model->verdicts. */
-hekla_status engine_prove(struct hekla_model *model, uint32_t kv_type, struct hekla_error *err);
+/* The verdicts on the kernels that the model needs with a KV cache of a type, and for fast
+ * numerics; tests those that are not known. Nothing to do without model->verdicts. */
+hekla_status engine_prove(
+    struct hekla_model *model, uint32_t kv_type, bool fast, struct hekla_error *err);
 /* A line for whoever opened the model. */
 void engine_notice(const struct hekla_model *model, enum hekla_notice kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

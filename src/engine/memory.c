@@ -243,6 +243,7 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
 {
     const struct model_params *p = &s->model->m.params;
     s->all_logits = options->all_logits;
+    s->fast = options->numerics == HEKLA_NUMERICS_FAST;
     s->kv_type = session_default_kv(s->model);
     if (options->kv_type != HEKLA_KV_AUTO)
         s->kv_type = (uint32_t)(options->kv_type - HEKLA_KV_F32) + KV_TYPE_F32;
@@ -276,7 +277,7 @@ hekla_status session_allocate(
 {
     hekla_status status = session_place(s, options, gpu_memory_available(s->model->m.dev), err);
     if (status == HEKLA_OK)
-        status = engine_prove(s->model, s->kv_type, err);
+        status = engine_prove(s->model, s->kv_type, s->fast, err);
     if (status == HEKLA_OK)
         status = model_store_allocate(s->memory, err);
     if (status == HEKLA_OK)

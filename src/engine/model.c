@@ -194,7 +194,7 @@ hekla_status engine_open_weights(struct hekla_model *model,
     if (status == HEKLA_OK && prove)
         status = engine_prove_begin(model, &options->proof, err);
     if (status == HEKLA_OK) /* a session may ask for another cache, and prove that */
-        status = engine_prove(model, session_default_kv(model), err);
+        status = engine_prove(model, session_default_kv(model), false, err);
     if (status != HEKLA_OK)
         return status;
     status = engine_load(model, err);

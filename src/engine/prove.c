@@ -15,6 +15,7 @@ struct proof {
     struct hekla_model *model;
     bool formats[QT_COUNT]; /* of the model's matrices */
     int kv;                 /* of its cache */
+    bool fast;              /* inexact kernels are wanted, too */
     uint32_t done, total;
 };
 
@@ -62,7 +63,10 @@ static bool is_needed(const struct proof *p, int kernel, int quant)
 {
     if (kernel == K_copy)
         return quant < 0;
-    if (!kernel_chosen((enum kernel)kernel, quant, gpu_device_caps(p->model->m.dev)))
+    const struct gpu_caps *caps = gpu_device_caps(p->model->m.dev);
+    bool asked = p->fast && kernel_rows[kernel].inexact &&
+                 kernel_available((enum kernel)kernel, quant, caps);
+    if (!asked && !kernel_chosen((enum kernel)kernel, quant, caps))
         return false;
     return arch_needs(&p->model->m.params, kernel_rows[kernel].base) &&
            has_format(p, kernel, quant) && !is_replaced(p, (enum kernel)kernel, quant);
@@ -204,14 +208,32 @@ hekla_status engine_prove_begin(
     return status;
 }
 
-hekla_status engine_prove(struct hekla_model *model, uint32_t kv_type, struct hekla_error *err)
+/* Fast numerics change nothing on a device whose kernels for them are missing or failed. */
+static void warn_of_no_halves(const struct proof *p)
 {
-    struct proof p = {.model = model, .kv = kernel_kv_quant(kv_type)};
+    const struct gpu_device *dev = p->model->m.dev;
+    bool any = false;
+    for (int q = 0; q < QT_COUNT; q++)
+        any |= p->formats[q] &&
+               kernel_usable(K_matmul_half, q, gpu_device_caps(dev), p->model->verdicts);
+    if (!any)
+        engine_notice(p->model, HEKLA_NOTICE_WARNING,
+            "fast numerics: %s has no matrix units for half floats that a kernel of hekla can use; "
+            "it stays exact",
+            gpu_device_name(dev));
+}
+
+hekla_status engine_prove(
+    struct hekla_model *model, uint32_t kv_type, bool fast, struct hekla_error *err)
+{
+    struct proof p = {.model = model, .kv = kernel_kv_quant(kv_type), .fast = fast};
     char path[SELFTEST_PATH];
     if (!model->verdicts)
         return HEKLA_OK;
     find_formats(&p);
     hekla_status status = test_unknown(&p, err);
+    if (status == HEKLA_OK && fast)
+        warn_of_no_halves(&p);
     if (p.done && find_file(model, path))
         keep(model, path);
     return status == HEKLA_OK ? refuse_failed(&p, err) : status;

@@ -131,6 +131,7 @@ void session_init_list(const struct hekla_session *s, struct op_list *list, uint
         .caps = gpu_device_caps(s->model->m.dev),
         .verdicts = s->model->verdicts,
         .tuning = &s->tuning,
+        .fast = s->fast,
         .step = {&s->step, 0, sizeof(struct step_args)},
         .history = {&s->history, 0, ((uint64_t)s->n_ctx + 1) * 4},
         .n_tokens = n_tokens,

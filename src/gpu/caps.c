@@ -74,9 +74,11 @@ void gpu_caps_settle(struct gpu_caps *caps)
 {
     /* Matrices are spread over a subgroup whose size a kernel must know. */
     if (!caps->subgroup)
-        caps->coopmat = 0;
+        caps->coopmat = caps->half_matrices = 0;
     if (!caps->coopmat)
         caps->coopmat_m = caps->coopmat_n = caps->coopmat_k = 0;
+    if (!caps->half_matrices)
+        caps->half_m = caps->half_n = caps->half_k = 0;
     if (gpu_subgroup_choice(caps))
         caps->max_invocations =
             min_u64(caps->max_invocations, caps->subgroup * caps->max_subgroups);

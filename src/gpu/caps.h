@@ -10,6 +10,7 @@
     X(int_dot, "packed 4x8-bit integer dot product: 1 available, 2 accelerated")                   \
     X(subgroup, "subgroup size of kernels that need one, with shuffles; 0: none to rely on")       \
     X(coopmat, "cooperative matrices of int8 that add up in int32: 1 available")                   \
+    X(half_matrices, "cooperative matrices of half floats that add up in f32: 1 available")        \
     X(row_threads, "1: one invocation a row is fastest (processors that are not GPUs)")            \
     X(max_invocations, "invocations of a workgroup")                                               \
     X(max_shared, "bytes of shared memory of a workgroup")                                         \
@@ -29,7 +30,8 @@ struct gpu_caps {
     uint32_t subgroup_forced; /* 1: by an override: all pipelines get it, needed or not */
     uint32_t max_subgroups;   /* of a workgroup, where the size is a choice */
     uint32_t coopmat_m, coopmat_n, coopmat_k; /* a shape that the driver lists, or 0 */
-    uint32_t unused;                          /* no padding: verdicts are kept by a hash */
+    uint32_t half_m, half_n, half_k;          /* the same for half_matrices */
+    /* No padding: verdicts are kept by a hash. */
 };
 
 #endif

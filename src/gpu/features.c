@@ -98,18 +98,16 @@ static bool has_matrices(VkPhysicalDevice physical)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
     VkPhysicalDeviceVulkanMemoryModelFeatures model = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, .pNext = &coopmat};
-    VkPhysicalDeviceShaderFloat16Int8Features int8 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, .pNext = &model};
     VkPhysicalDeviceCooperativeMatrixPropertiesKHR property = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
     vkGetPhysicalDeviceFeatures2(
         physical, &(VkPhysicalDeviceFeatures2){
-                      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &int8});
+                      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &model});
     vkGetPhysicalDeviceProperties2(
         physical, &(VkPhysicalDeviceProperties2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &property});
     return coopmat.cooperativeMatrix && model.vulkanMemoryModel &&
-           model.vulkanMemoryModelDeviceScope && int8.shaderInt8 &&
+           model.vulkanMemoryModelDeviceScope &&
            property.cooperativeMatrixSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT;
 }
 #else
@@ -127,23 +125,39 @@ static bool has_matrices(VkPhysicalDevice physical)
 }
 #endif
 
-void gpu_coopmat_query(VkInstance instance, VkPhysicalDevice physical, struct gpu_caps *out)
+/* 16 x 16 x 16 where it is listed, else the largest. */
+static bool choose_matrix(const struct gpu_matrix_shape *list, uint32_t n, bool s8, uint32_t out[3])
 {
-    struct gpu_matrix_shape list[GPU_MAX_MATRIX_SHAPES];
-    uint32_t n = gpu_matrix_shapes(instance, physical, list), best = 0;
+    uint32_t best = 0;
     for (uint32_t i = 0; i < n; i++) {
         const struct gpu_matrix_shape *s = &list[i];
         bool usual = s->m == 16 && s->n == 16 && s->k == 16;
         uint32_t size = usual ? UINT32_MAX : s->m * s->n * s->k;
-        if (!s->s8 || size <= best)
+        if (s->s8 != s8 || size <= best)
             continue;
         best = size;
-        out->coopmat_m = s->m;
-        out->coopmat_n = s->n;
-        out->coopmat_k = s->k;
+        out[0] = s->m;
+        out[1] = s->n;
+        out[2] = s->k;
     }
+    return best != 0;
+}
+
+void gpu_coopmat_query(VkInstance instance, VkPhysicalDevice physical, struct gpu_caps *out)
+{
+    struct gpu_matrix_shape list[GPU_MAX_MATRIX_SHAPES];
+    uint32_t n = gpu_matrix_shapes(instance, physical, list), whole[3] = {0}, half[3] = {0};
+    VkPhysicalDeviceShaderFloat16Int8Features types = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
+    vkGetPhysicalDeviceFeatures2(
+        physical, &(VkPhysicalDeviceFeatures2){
+                      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &types});
     /* Matrices belong to full subgroups, which a pipeline must be able to ask for. */
-    out->coopmat = best && gpu_subgroup_choice(out) && has_matrices(physical);
+    bool can = gpu_subgroup_choice(out) && has_matrices(physical);
+    out->coopmat = choose_matrix(list, n, true, whole) && can && types.shaderInt8;
+    out->half_matrices = choose_matrix(list, n, false, half) && can && types.shaderFloat16;
+    out->coopmat_m = whole[0], out->coopmat_n = whole[1], out->coopmat_k = whole[2];
+    out->half_m = half[0], out->half_n = half[1], out->half_k = half[2];
 }
 
 static void add_feature(struct gpu_features *f, const char *extension, void *feature)
@@ -170,8 +184,9 @@ void gpu_features_choose(const struct gpu_caps *caps, struct gpu_features *out)
         .memory_model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES,
             .vulkanMemoryModel = VK_TRUE,
             .vulkanMemoryModelDeviceScope = VK_TRUE},
-        .int8 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES,
-            .shaderInt8 = VK_TRUE},
+        .types = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES,
+            .shaderInt8 = caps->coopmat != 0,
+            .shaderFloat16 = caps->half_matrices != 0},
     };
     add_feature(out, NULL, &out->timeline);
     if (caps->int_dot)
@@ -181,13 +196,13 @@ void gpu_features_choose(const struct gpu_caps *caps, struct gpu_features *out)
     if (caps->statistics)
         add_feature(out, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, &out->statistics);
 #ifdef VK_KHR_cooperative_matrix
-    if (caps->coopmat) {
+    if (caps->coopmat || caps->half_matrices) {
         out->coopmat = (VkPhysicalDeviceCooperativeMatrixFeaturesKHR){
             .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
             .cooperativeMatrix = VK_TRUE};
         add_feature(out, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, &out->coopmat);
         add_feature(out, NULL, &out->memory_model);
-        add_feature(out, NULL, &out->int8);
+        add_feature(out, NULL, &out->types);
     }
 #endif
 }

@@ -98,7 +98,7 @@ struct gpu_features {
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat;
 #endif
     VkPhysicalDeviceVulkanMemoryModelFeatures memory_model;
-    VkPhysicalDeviceShaderFloat16Int8Features int8;
+    VkPhysicalDeviceShaderFloat16Int8Features types;
 };
 void gpu_features_choose(const struct gpu_caps *caps, struct gpu_features *out);
 /* pipeline.c */

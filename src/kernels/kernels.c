@@ -21,12 +21,16 @@
 #define KERNEL_NEED_NEED_LANES (caps->subgroup != 0)
 #define KERNEL_NEED_NEED_COOPMAT                                                                   \
     (caps->coopmat != 0 && caps->coopmat_k <= 32 && caps->coopmat_m % 8 == 0)
+#define KERNEL_NEED_NEED_HALF                                                                      \
+    (caps->half_matrices != 0 && caps->half_k <= 64 && caps->half_m % 8 == 0)
 #define KERNEL_FASTER_0 true
 #define KERNEL_FASTER_NEED_INT_DOT (caps->int_dot == 2)
 #define KERNEL_FASTER_NEED_SUBGROUP true
 #define KERNEL_FASTER_NEED_LANES (caps->row_threads != 0)
 /* A processor has no units for matrices; and the registers of small subgroups are too few. */
 #define KERNEL_FASTER_NEED_COOPMAT (!caps->row_threads && caps->subgroup >= 32)
+/* Nor is exact numerics given up without being asked. */
+#define KERNEL_FASTER_NEED_HALF false
 #include "kernels/kernels.def"
 #undef KERNEL
 
@@ -35,9 +39,15 @@
 #define SUBGROUP_NEED_SUBGROUP true
 #define SUBGROUP_NEED_LANES true
 #define SUBGROUP_NEED_COOPMAT true
+#define SUBGROUP_NEED_HALF true
+#define NEED_HALF 1
+#define NEED_INT_DOT 0
+#define NEED_SUBGROUP 0
+#define NEED_LANES 0
+#define NEED_COOPMAT 0
 const struct kernel_row kernel_rows[K_COUNT] = {
 #define KERNEL(name, axis, need, n, base)                                                          \
-    {#name, KERNEL_AXIS_##axis, K_##base, n, SUBGROUP_##need, sizeof(struct base##_args),          \
+    {#name, KERNEL_AXIS_##axis, K_##base, n, SUBGROUP_##need, need, sizeof(struct base##_args),    \
         available_##name, faster_##name},
 #include "kernels/kernels.def"
 #undef KERNEL

@@ -31,6 +31,7 @@ struct kernel_row {
     enum kernel base; /* itself, or what it is a faster variant of */
     uint32_t n_buffers;
     bool subgroup;       /* relies on the size caps->subgroup */
+    bool inexact;        /* its results are near the reference's, no more: for fast numerics */
     uint32_t push_bytes; /* sizeof(struct <base>_args) */
     bool (*available)(const struct gpu_caps *caps);
     bool (*faster)(const struct gpu_caps *caps); /* than its base; true of a base */

@@ -18,6 +18,8 @@ static enum kernel choose_variant(const struct op_list *list, int quant)
     const struct gpu_caps *caps = list->caps;
     if (is_asked(list, K_matmul))
         return list->variant;
+    if (list->fast && kernel_usable(K_matmul_half, quant, caps, list->verdicts))
+        return K_matmul_half;
     for (size_t i = 0; i < sizeof(by_speed) / sizeof(by_speed[0]); i++)
         if (kernel_chosen(by_speed[i], quant, caps) &&
             kernel_usable(by_speed[i], quant, caps, list->verdicts))
@@ -46,6 +48,12 @@ struct shape {
 };
 static const struct shape matrix_shapes[MATMUL_SHAPES] = {
     {0, 4, 2}, {0, 4, 1}, {0, 2, 2}, {0, 8, 1}, {0, 8, 2}, {0, 2, 1}, {0, 2, 4}};
+/* matmul_half: subgroups below each other and side by side, and the matrices of each. The first
+ * that fits is the rule. */
+static const struct half_shape {
+    uint8_t down, across, rows, cols;
+} half_shapes[MATMUL_SHAPES] = {{4, 2, 2, 4}, {2, 2, 2, 2}, {2, 2, 4, 4}, {4, 1, 2, 4},
+    {2, 4, 4, 2}, {2, 2, 2, 4}, {2, 1, 1, 2}};
 static const struct shape tile_shapes[MATMUL_SHAPES] = {
     {8, 16, 4}, {16, 8, 1}, {16, 8, 2}, {8, 16, 2}, {16, 16, 2}, {16, 16, 1}, {8, 32, 4}};
 
@@ -83,6 +91,31 @@ static void choose_matrices(
     tile[1] = caps->coopmat_n * op->spec[SPEC_COLS];
 }
 
+static bool half_fits(const struct gpu_caps *caps, const struct half_shape *s)
+{
+    uint32_t subgroups = (uint32_t)s->down * s->across;
+    uint32_t lines = caps->half_m * s->down * s->rows + caps->half_n * s->across * s->cols;
+    return caps->subgroup * subgroups <= caps->max_invocations &&
+           lines * 144 + subgroups * caps->half_m * caps->half_n * 4 <= caps->max_shared;
+}
+
+static void choose_halves(const struct gpu_caps *caps, struct op *op, uint32_t i, uint32_t tile[2])
+{
+    /* A processor takes long to compile large ones. */
+    uint32_t k = i ? i - 1 : caps->row_threads ? MATMUL_SHAPES - 1 : 0;
+    if (!half_fits(caps, &half_shapes[k]))
+        k = 0;
+    while (k + 1 < MATMUL_SHAPES && !half_fits(caps, &half_shapes[k]))
+        k++;
+    const struct half_shape *s = &half_shapes[k];
+    op->spec[SPEC_SIZE_X] = (uint32_t)caps->subgroup;
+    op->spec[SPEC_SIZE_Y] = (uint32_t)s->down * s->across;
+    op->spec[SPEC_COLS] = s->rows | (uint32_t)s->cols << 8 | (uint32_t)s->across << 16;
+    op->spec[SPEC_SHAPE] = caps->half_m | caps->half_n << 8 | caps->half_k << 16;
+    tile[0] = caps->half_m * s->down * s->rows;
+    tile[1] = caps->half_n * s->across * s->cols;
+}
+
 static void choose_tile(const struct gpu_caps *caps, struct op *op, uint32_t i, uint32_t tile[2])
 {
     const struct shape *s = find_shape(caps, tile_shapes, i);
@@ -109,7 +142,9 @@ static void choose_shape(const struct op_list *list, struct op *op, const struct
     }
     uint32_t i = op_shape(
         list, op, (struct shape_key){c->out, n_rows, c->w->layout.n_blocks}, MATMUL_SHAPES);
-    if (op->kernel == K_matmul_cm)
+    if (op->kernel == K_matmul_half)
+        choose_halves(list->caps, op, i, tile);
+    else if (op->kernel == K_matmul_cm)
         choose_matrices(list->caps, op, i, tile);
     else
         choose_tile(list->caps, op, i, tile);

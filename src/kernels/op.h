@@ -38,6 +38,7 @@ struct op_list {
     enum kernel variant; /* for tests: taken where it is one of several; 0: the best is */
     const struct kernel_tuning *tuning; /* shapes that are fast here; NULL: nothing is known */
     uint32_t trial;                     /* not 0: this shape of every kernel that has it */
+    bool fast;                          /* numerics: inexact kernels may be taken */
     uint32_t n_tokens;                  /* most tokens of a step: sizes the grids */
     uint32_t layer;                     /* that ops appended now belong to */
     enum op_timing timing;

@@ -35,6 +35,7 @@ struct test {
     bool slow;           /* sizes of real models, and many variations, are wanted */
     bool quick;          /* a model waits: no more than shows each pipeline at work */
     uint32_t flavour;    /* set by a case: arguments that make its ops do other things */
+    bool inexact;        /* results are compared within a bound: only ordinary numbers, please */
     bool other_shapes;   /* the product's choices for the other kind of device */
     struct tester *own;
 };

@@ -3,6 +3,7 @@
 
 #include "base/exact.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,6 +136,44 @@ static void report_difference(struct test *t, const struct op *op, const struct 
         (double)exact_from_bits(want), constants, g[0], g[1], g[2]);
 }
 
+/* The root of the mean square of what the reference wrote to a view. */
+static double size_of_results(const struct tester *own, const struct gpu_view *view)
+{
+    const uint8_t *before = own->before, *after = own->space.host;
+    double sum = 0, n = 0;
+    for (uint64_t at = view->offset; at + 4 <= view->offset + view->size; at += 4) {
+        float x;
+        memcpy(&x, after + at, 4);
+        if (memcmp(before + at, after + at, 4) == 0)
+            continue;
+        sum += (double)x * (double)x;
+        n++;
+    }
+    return n > 0 ? sqrt(sum / n) : 0;
+}
+
+/* Puts the reference's results in place of those of inexact kernels that are as near as halves
+ * allow, by their own size and that of all: rounding to halves gives about a sixth of the bound. */
+static void forgive(struct tester *own, const struct op *ops, uint32_t n)
+{
+    uint8_t *got = own->readback.host;
+    const uint8_t *want = own->space.host;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < ops[i].n_views; k++) {
+            const struct gpu_view *view = &ops[i].views[k];
+            if (!(ops[i].writes >> k & 1) || !kernel_rows[ops[i].kernel].inexact)
+                continue;
+            double size = size_of_results(own, view);
+            for (uint64_t at = view->offset; at + 4 <= view->offset + view->size; at += 4) {
+                float a, b;
+                memcpy(&a, got + at, 4);
+                memcpy(&b, want + at, 4);
+                if (fabs((double)a - (double)b) <= (size + fabs((double)b)) / 128)
+                    memcpy(got + at, want + at, 4);
+            }
+        }
+}
+
 static bool matches(struct test *t, const struct op *ops, uint32_t n, const struct variation *v)
 {
     const uint8_t *got = t->own->readback.host, *want = t->own->space.host;
@@ -142,6 +181,8 @@ static bool matches(struct test *t, const struct op *ops, uint32_t n, const stru
         for (uint32_t k = 0; k < ops[i].n_views; k++)
             if (ops[i].writes >> k & 1)
                 t->own->row->words += (ops[i].views[k].size + 3) / 4;
+    if (t->inexact)
+        forgive(t->own, ops, n);
     if (memcmp(got, want, t->own->used) == 0)
         return true;
     uint64_t at = 0;

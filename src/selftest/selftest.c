@@ -63,6 +63,7 @@ static void run_row(struct tester *own)
         .n_embd = own->opt->n_embd,
         .slow = own->opt->effort == SELFTEST_FULL || (!quick && !caps->row_threads),
         .quick = quick,
+        .inexact = row->kernel_id != K_copy && kernel_rows[row->kernel_id].inexact,
         .list.caps = &own->caps,
         .list.variant = row->kernel_id};
     row->why_not = why_not(row->kernel_id, row->quant_id, caps);
