@@ -61,7 +61,8 @@ struct hekla_session {
     uint32_t pos;
     bool shifts; /* generation drops tokens after the first n_keep when the context is full */
     uint32_t n_keep;
-    uint32_t written; /* positions that the cache has held: after a rewind more than pos */
+    uint32_t written;   /* positions that the cache has held: after a rewind more than pos */
+    uint32_t kept_from; /* layers that see a window hold nothing before it: of a restored session */
     enum { LOGITS_NONE, LOGITS_ON_DEVICE, LOGITS_ON_HOST } logits; /* of position pos - 1 */
     void (*on_logits)(void *user, uint32_t pos, const float *logits);
     void *on_logits_user;
@@ -102,6 +103,10 @@ hekla_status engine_open_weights(struct hekla_model *model,
     const struct hekla_model_options *options, const char *file, bool prove,
     struct hekla_error *err);
 struct hekla_model *engine_create(struct hekla_error *err);
+
+/* identity.c: a number that only this model has; the same on every machine and device. */
+hekla_status engine_identity(
+    const struct hekla_model *model, uint64_t *out, struct hekla_error *err);
 
 /* memory.c: the type of KV cache where nobody asks for one. */
 uint32_t session_default_kv(const struct hekla_model *model);
