@@ -5,7 +5,11 @@
  */
 #include "model_test.h"
 
-enum { N_PROMPT = 37, N_TOKENS = 30, N_CTX = 128 };
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { N_PROMPT = 37, N_TOKENS = 24, N_CTX = 128 };
 
 static char folder[TEST_PATH], path[TEST_PATH + 40], other_path[TEST_PATH + 40];
 
@@ -101,14 +105,13 @@ static void goes_on_to_the_bit(void **state)
 {
     (void)state;
     hekla_model *model = open_model(NULL, NULL), *ref = open_model(NULL, "ref");
-    for (int type = HEKLA_KV_F32; type <= HEKLA_KV_Q4_0; type++)
-        for (int all = 0; all < 2; all++) {
-            struct hekla_session_options options = {
-                .n_ctx = N_CTX, .kv_type = (enum hekla_kv_type)type, .all_logits = all};
-            check_halves(model, model, options, N_PROMPT, true);
-            check_halves(model, ref, options, N_PROMPT, true);
-            check_halves(ref, model, options, N_PROMPT, true);
-        }
+    for (int type = HEKLA_KV_F32; type <= HEKLA_KV_Q4_0; type++) {
+        struct hekla_session_options options = {
+            .n_ctx = N_CTX, .kv_type = (enum hekla_kv_type)type, .all_logits = type % 2};
+        check_halves(model, ref, options, N_PROMPT, true);
+        options.all_logits = !options.all_logits;
+        check_halves(ref, model, options, N_PROMPT, true);
+    }
     hekla_model_close(model);
     hekla_model_close(ref);
 }
@@ -332,6 +335,101 @@ static void files_that_do_not_go_with_it(void **state)
     hekla_model_close(model);
 }
 
+/* ---- the program -------------------------------------------------------------------------------
+ */
+
+/* On the reference, with --session `path`; input: as printf takes it. What it says besides its
+ * output is then in `other_path`. Returns the exit code. */
+static int run(const char *flags, const char *input, char output[4000])
+{
+    char command[8 * TEST_PATH];
+    snprintf(command, sizeof(command),
+        "printf '%s' | '%s' run --device ref --temp 0 --session '%s' %s 2>'%s'", input,
+        HEKLA_BINARY, path, flags, other_path);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    size_t n = fread(output, 1, 3999, pipe);
+    output[n] = 0;
+    int status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void expect_said(const char *words)
+{
+    char *said = read_file(other_path, NULL);
+    if (!strstr(said, words))
+        fail_msg("\"%s\" is not in \"%s\"", words, said);
+    free(said);
+}
+
+static void program_goes_on(void **state)
+{
+    (void)state;
+    char all[4000], first[4000], second[4000];
+    unlink(path);
+    assert_int_equal(run("-p 'Once upon a time' -n 30", "", first), 0);
+    assert_int_equal(run("-p 'Once upon a time' -n 30", "", second), 0);
+    assert_string_equal(first, second);
+    expect_said("holds 34 tokens");
+    expect_said("prompt: 1 tokens");
+    unlink(path);
+    assert_int_equal(run("-cnv", "Hello there\\nWhat is 3 plus 4?\\n", all), 0);
+    unlink(path);
+    assert_int_equal(run("-cnv", "Hello there\\n", first), 0);
+    assert_int_equal(run("-cnv -sys Other", "What is 3 plus 4?\\n", second), 0);
+    expect_said("the conversation goes on as it began");
+    assert_int_equal(strncmp(all, first, strlen(first)), 0);
+    assert_string_equal(all + strlen(first), second);
+    assert_int_equal(run("-p x", "", second), 2);
+    expect_said("holds a chat");
+    assert_int_equal(run("-cnv", "/clear\\n", second), 0);
+    assert_int_equal(run("-cnv", "Hello there\\n", second), 0);
+    expect_said("holds 0 tokens");
+    assert_string_equal(first, second);
+    assert_int_equal(run("-ctk f32 -cnv", "x", second), 2);
+    expect_said("a KV cache of type f16");
+    assert_int_equal(truncate(path, 1000), 0);
+    assert_int_equal(run("-cnv", "x", second), 1);
+    expect_said("truncated");
+}
+
+/* Ctrl-C once text comes. */
+static void program_is_interrupted(void **state)
+{
+    (void)state;
+    int ends[2], status;
+    char byte;
+    unlink(path);
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char *argv[] = {(char *)HEKLA_BINARY, "run", "--device", "ref", "-p", "Once", "-n", "-1",
+            "--ignore-eos", "--context-shift", "--no-display-prompt", "--session", path, NULL};
+        dup2(ends[1], STDOUT_FILENO);
+        dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execv(HEKLA_BINARY, argv);
+        _exit(99);
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(kill(pid, SIGINT), 0);
+    while (read(ends[0], &byte, 1) == 1) {
+    }
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 130);
+    hekla_model *model = open_model(NULL, "ref");
+    hekla_session *session = open_session(model, NULL);
+    restore(session, path);
+    assert_true(hekla_session_pos(session) > 1);
+    hekla_session_close(session);
+    hekla_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +439,8 @@ int main(void)
         cmocka_unit_test(notes_come_back),
         cmocka_unit_test(damaged_files),
         cmocka_unit_test(files_that_do_not_go_with_it),
+        cmocka_unit_test(program_goes_on),
+        cmocka_unit_test(program_is_interrupted),
     };
     const char *tmp = getenv("TMPDIR");
     snprintf(folder, sizeof(folder), "%s/hekla-session-XXXXXX", tmp && *tmp ? tmp : "/tmp");
