@@ -27,6 +27,7 @@ struct hekla_model {
     void *notice_user;
     struct model m; /* m.dev NULL: vocabulary only; m.weights.layers NULL: lost for good */
     struct hekla_model_info info;
+    uint64_t identity; /* that only this model has; the same on every machine and device */
     struct hekla_sampling sampling; /* its own defaults; owns the text of samplers: */
     char *samplers;
     /* What it takes to load the weights again. */
@@ -104,9 +105,8 @@ hekla_status engine_open_weights(struct hekla_model *model,
     struct hekla_error *err);
 struct hekla_model *engine_create(struct hekla_error *err);
 
-/* identity.c: a number that only this model has; the same on every machine and device. */
-hekla_status engine_identity(
-    const struct hekla_model *model, uint64_t *out, struct hekla_error *err);
+/* identity.c: model->identity. */
+hekla_status engine_identify(struct hekla_model *model, struct hekla_error *err);
 
 /* memory.c: the type of KV cache where nobody asks for one. */
 uint32_t session_default_kv(const struct hekla_model *model);

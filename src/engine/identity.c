@@ -29,8 +29,7 @@ static void add_tensor(struct checksum *sum, const struct gguf *g, const struct 
     checksum_add(sum, data + (t->n_bytes - n), (size_t)n);
 }
 
-hekla_status engine_identity(
-    const struct hekla_model *model, uint64_t *out, struct hekla_error *err)
+hekla_status engine_identify(struct hekla_model *model, struct hekla_error *err)
 {
     const struct gguf *g = model->gguf;
     struct checksum sum = {0};
@@ -43,6 +42,6 @@ hekla_status engine_identity(
         checksum_add(&sum, model->file, strlen(model->file));
     for (uint64_t i = 0; i < g->n_tensors && !g->make; i++)
         add_tensor(&sum, g, &g->tensors[i]);
-    *out = checksum_of(&sum);
+    model->identity = checksum_of(&sum);
     return HEKLA_OK;
 }

@@ -13,11 +13,11 @@
 
 enum { PATH_SHOWN = 200 };
 
-static hekla_status describe(
-    const struct hekla_session *s, struct session_file *out, struct hekla_error *err)
+static struct session_file describe(const struct hekla_session *s)
 {
     const struct model_params *p = &s->model->m.params;
-    *out = (struct session_file){
+    struct session_file f = {
+        .model = s->model->identity,
         .kv_type = s->kv_type,
         .n_layer = p->n_layer,
         .n_head_kv = p->head.n_head_kv,
@@ -31,10 +31,10 @@ static hekla_status describe(
                  (s->scratch.short_context ? SESSION_SHORT_ROTATIONS : 0),
     };
     for (uint32_t i = 0; i < p->n_layer; i++)
-        out->n_local += session_layer_is_local(s, i);
-    snprintf(out->model_name, sizeof(out->model_name), "%.64s", s->model->info.name);
-    out->model_name[utf8_check(out->model_name, strlen(out->model_name))] = 0; /* cut inside one */
-    return engine_identity(s->model, &out->model, err);
+        f.n_local += session_layer_is_local(s, i);
+    snprintf(f.model_name, sizeof(f.model_name), "%.64s", s->model->info.name);
+    f.model_name[utf8_check(f.model_name, strlen(f.model_name))] = 0; /* cut inside one */
+    return f;
 }
 
 struct writer {
@@ -78,15 +78,13 @@ static hekla_status write_parts(struct hekla_session *s, const struct session_fi
 static hekla_status save(struct hekla_session *s, const char *path, const void *note, size_t n_note,
     struct hekla_error *err)
 {
-    struct session_file f;
     struct outfile file;
     hekla_status status = session_refill(s, err);
     if (status == HEKLA_OK && s->logits == LOGITS_ON_DEVICE)
         status = session_fetch_logits(s, err);
-    if (status == HEKLA_OK)
-        status = describe(s, &f, err);
     if (status != HEKLA_OK)
         return status;
+    struct session_file f = describe(s);
     f.n_note = n_note;
     if (!session_file_place(&f))
         return hekla_fail(err, HEKLA_ARGUMENT, "the note is larger than any file");
@@ -130,10 +128,7 @@ static const char *kv_type_name(uint32_t type)
 static hekla_status check_match(const struct hekla_session *s, const struct session_file *f,
     const char *name, struct hekla_error *err)
 {
-    struct session_file own;
-    hekla_status status = describe(s, &own, err);
-    if (status != HEKLA_OK)
-        return status;
+    struct session_file own = describe(s);
     if (f->model != own.model)
         return hekla_fail(err, HEKLA_ARGUMENT, "%s: saved with another model: %s, not %s", name,
             utf8_label(f->model_name, strlen(f->model_name)).text,

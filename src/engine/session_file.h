@@ -25,7 +25,7 @@ struct session_file {
     uint32_t kv_type; /* KV_TYPE_... */
     uint32_t n_layer, n_local, n_head_kv, head_dim, n_vocab, window;
     uint32_t n_ctx, n_tokens, local_first, flags;
-    uint64_t model; /* engine_identity */
+    uint64_t model; /* its identity */
     char model_name[65];
     uint64_t n_note;
     /* Where the parts are, from the start of the file. */
