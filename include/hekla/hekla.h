@@ -414,7 +414,7 @@ HEKLA_API hekla_status hekla_session_save(hekla_session *session, const char *pa
  * may be others. *note (may be NULL) gets the caller's own bytes and a 0 after them, malloc'ed: the
  * caller frees it; *n_note their number. Blocking. HEKLA_FORMAT, HEKLA_UNSUPPORTED or HEKLA_IO if
  * the file is no whole saved session, HEKLA_ARGUMENT if it does not go with this one: then the
- * session is as it was. If the device fails, or the file changes meanwhile, the session is empty.
+ * session is as it was. If device or memory fail, or the file changes meanwhile, it is empty.
  * Layers that see a window keep no more than was saved: after a rewind further back, tokens are
  * evaluated again. */
 HEKLA_API hekla_status hekla_session_restore(
