@@ -425,6 +425,24 @@ HEKLA_API hekla_status hekla_session_eval(
 HEKLA_API hekla_status hekla_session_sync(hekla_session *session, const hekla_token *tokens,
     size_t n, size_t *reused, struct hekla_error *err);
 
+/* Writes the session to a file: its tokens, KV cache and newest logits, and n_note bytes of the
+ * caller's own (note NULL: none). The file takes its name only when all of it is on the disk; until
+ * then it is path with ".tmp" behind it, and a file that was there stays. Its bytes do not depend
+ * on the device. Random numbers need no saving: they follow from seed and position. Blocking.
+ * HEKLA_IO if it cannot be written: the session is as it was. */
+HEKLA_API hekla_status hekla_session_save(hekla_session *session, const char *path,
+    const void *note, size_t n_note, struct hekla_error *err);
+/* Makes the session what the saved one was, on any device: what follows has the same bits.
+ * The model must be the same, also the type of KV cache, and the tokens must fit; context and batch
+ * may be others. *note (may be NULL) gets the caller's own bytes and a 0 after them, malloc'ed: the
+ * caller frees it; *n_note their number. Blocking. HEKLA_FORMAT, HEKLA_UNSUPPORTED or HEKLA_IO if
+ * the file is no whole saved session, HEKLA_ARGUMENT if it does not go with this one: then the
+ * session is as it was. If device or memory fail, or the file changes meanwhile, it is empty.
+ * Layers that see a window keep no more than was saved: after a rewind further back, tokens are
+ * evaluated again. */
+HEKLA_API hekla_status hekla_session_restore(
+    hekla_session *session, const char *path, void **note, size_t *n_note, struct hekla_error *err);
+
 /* The logits [n_vocab] of the newest evaluated position, or NULL if there are none.
  * Valid until the next call on the session. */
 HEKLA_API const float *hekla_session_logits(hekla_session *session);

@@ -87,6 +87,7 @@ int cli_generate(struct cli_run *run, const hekla_token *tokens, size_t n,
 
     if (n > 0)
         begin_after(&stream, tokens[n - 1]);
+    run->session_changed = true;
     hekla_status status = set_shift(run, tokens, n, &err);
     if (status == HEKLA_OK)
         status = hekla_session_sync(run->session, tokens, n, NULL, &err);

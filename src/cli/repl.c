@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/line.h"
+#include "cli/messages.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,60 +14,26 @@
 struct chat {
     struct cli_run *run;
     struct cli_line *line;
-    struct hekla_message *messages; /* contents are owned */
-    size_t n, cap;
+    struct cli_messages messages;
     bool terminal;
 };
 
 /* What a command or an answer leads to. */
 enum next { NEXT_MESSAGE, NEXT_EXIT };
 
-/* Takes what the answer holds. */
-static bool add_answer(struct chat *chat, const char *role, struct hekla_answer *parts)
-{
-    if (chat->n == chat->cap) {
-        size_t cap = chat->cap ? 2 * chat->cap : 16;
-        struct hekla_message *grown = realloc(chat->messages, cap * sizeof(*grown));
-        if (!grown) {
-            hekla_answer_free(parts);
-            return false;
-        }
-        chat->messages = grown;
-        chat->cap = cap;
-    }
-    chat->messages[chat->n++] = (struct hekla_message){.role = role,
-        .content = parts->content,
-        .reasoning = parts->reasoning,
-        .tool_calls = parts->tool_calls};
-    return true;
-}
-
-static bool add_message(struct chat *chat, const char *role, const char *content)
-{
-    struct hekla_answer parts = {.content = strdup(content)};
-    return parts.content && add_answer(chat, role, &parts);
-}
-
-static void drop_message(struct chat *chat)
-{
-    const struct hekla_message *m = &chat->messages[--chat->n];
-    free((char *)(uintptr_t)m->content);
-    free((char *)(uintptr_t)m->reasoning);
-    free((char *)(uintptr_t)m->tool_calls);
-}
-
 static bool last_is(const struct chat *chat, const char *role)
 {
-    return chat->n > 0 && strcmp(chat->messages[chat->n - 1].role, role) == 0;
+    const struct cli_messages *m = &chat->messages;
+    return m->n > 0 && strcmp(m->list[m->n - 1].role, role) == 0;
 }
 
 /* An empty conversation, with the system prompt if there is one. */
 static bool reset(struct chat *chat)
 {
-    while (chat->n > 0)
-        drop_message(chat);
+    while (chat->messages.n > 0)
+        cli_messages_drop(&chat->messages);
     const char *system = chat->run->options.system;
-    return !system || add_message(chat, "system", system);
+    return !system || cli_messages_add_text(&chat->messages, "system", system);
 }
 
 /* The conversation as text and as tokens that fit, or an exit code after a sentence. */
@@ -77,8 +44,8 @@ static int tokenize(const struct chat *chat, char **prompt, hekla_token **tokens
     uint32_t n_ctx = hekla_session_n_ctx(run->session);
     char *text = NULL;
 
-    hekla_status status =
-        hekla_chat_format_with(run->model, chat->messages, chat->n, &run->chat, &text, &err);
+    hekla_status status = hekla_chat_format_with(
+        run->model, chat->messages.list, chat->messages.n, &run->chat, &text, &err);
     if (status != HEKLA_OK)
         return cli_fail_status(status, &err);
     int code =
@@ -119,7 +86,7 @@ static int keep_answer(struct chat *chat, const char *prompt, const char *text)
     if (status != HEKLA_OK)
         return cli_fail_status(status, &err);
     bool calls = parts.tool_calls != NULL;
-    if (!add_answer(chat, "assistant", &parts))
+    if (!cli_messages_add(&chat->messages, "assistant", &parts))
         return cli_fail(CLI_MEMORY, "not enough memory for the conversation");
     if (calls && chat->terminal)
         cli_note("(a tool is called; what you write next is its result)");
@@ -140,7 +107,7 @@ static int answer(struct chat *chat)
     if (code == CLI_OK)
         code = cli_generate(chat->run, tokens, n, &text, &stop);
     if (code != CLI_OK)
-        drop_message(chat);
+        cli_messages_drop(&chat->messages);
     else
         code = keep_answer(chat, prompt, text.data ? text.data : "");
     free(prompt);
@@ -157,8 +124,9 @@ static int answer(struct chat *chat)
 
 static int send_message(struct chat *chat, const char *content)
 {
-    bool result = last_is(chat, "assistant") && chat->messages[chat->n - 1].tool_calls;
-    if (!add_message(chat, result ? "tool" : "user", content))
+    struct cli_messages *m = &chat->messages;
+    bool result = last_is(chat, "assistant") && m->list[m->n - 1].tool_calls;
+    if (!cli_messages_add_text(m, result ? "tool" : "user", content))
         return cli_fail(CLI_MEMORY, "not enough memory for the conversation");
     return answer(chat);
 }
@@ -171,7 +139,7 @@ static int command_regen(struct chat *chat)
     }
     if (chat->run->sampling.temperature <= 0)
         cli_note("(with --temp 0 the answer stays the same)");
-    drop_message(chat);
+    cli_messages_drop(&chat->messages);
     /* Random numbers follow from seed and position alone: the same seed would say the same. */
     chat->run->sampling.seed++;
     return answer(chat);
@@ -201,6 +169,15 @@ static bool is_command(const char *text)
     return text[0] == '/' && !strpbrk(text + 1, " \t\n/");
 }
 
+/* What is to be forgotten should not be left in a file. */
+static void forget(struct chat *chat)
+{
+    if (!chat->run->options.session)
+        return;
+    hekla_session_rewind(chat->run->session, 0);
+    chat->run->session_changed = true;
+}
+
 static int obey(struct chat *chat, const char *text, enum next *next)
 {
     if (!is_command(text))
@@ -210,6 +187,7 @@ static int obey(struct chat *chat, const char *text, enum next *next)
     } else if (strcmp(text, "/clear") == 0) {
         if (!reset(chat))
             return cli_fail(CLI_MEMORY, "not enough memory for the conversation");
+        forget(chat);
         if (chat->terminal)
             cli_note("(a new conversation)");
     } else if (strcmp(text, "/regen") == 0) {
@@ -290,22 +268,53 @@ static int talk(struct chat *chat)
     return run->options.single_turn || !goes_on(chat, code) ? code : converse(chat);
 }
 
+/* The conversation in the file of --session, else an empty one. */
+static int begin(struct chat *chat)
+{
+    const struct cli_run *run = chat->run;
+    const char *system = run->options.system;
+    struct cli_messages *m = &chat->messages;
+
+    int code = CLI_OK;
+    if (run->conversation.n > 0)
+        code = cli_messages_read(m, &run->conversation, run->options.session);
+    if (code != CLI_OK)
+        return code;
+    if (m->n == 0)
+        return reset(chat) ? CLI_OK
+                           : cli_fail(CLI_MEMORY, "not enough memory for the conversation");
+    if (system && (strcmp(m->list[0].role, "system") || strcmp(m->list[0].content, system)))
+        cli_note("note: the conversation goes on as it began; -sys counts after /clear");
+    if (chat->terminal)
+        cli_note("(the conversation goes on after %zu messages)", m->n);
+    return CLI_OK;
+}
+
+/* Into the note of the file, which a failure leaves as it is. */
+static int keep(struct chat *chat, int code)
+{
+    struct cli_run *run = chat->run;
+    int kept = CLI_OK;
+
+    if (run->options.session && run->session_changed)
+        kept = cli_messages_write(&chat->messages, &run->conversation);
+    run->session_changed &= kept == CLI_OK;
+    return code == CLI_OK ? kept : code;
+}
+
 int cli_repl(struct cli_run *run)
 {
     struct chat chat = {.run = run, .terminal = isatty(STDIN_FILENO)};
-    int code = CLI_MEMORY;
 
     chat.line = cli_line_open();
-    if (!chat.line || !reset(&chat)) {
-        cli_fail(code, "not enough memory for the conversation");
-    } else {
+    int code =
+        chat.line ? begin(&chat) : cli_fail(CLI_MEMORY, "not enough memory for the conversation");
+    if (code == CLI_OK) {
         if (chat.terminal && !run->options.single_turn)
             cli_note("Write a message; /help lists the commands, Ctrl-D leaves.");
-        code = talk(&chat);
+        code = keep(&chat, talk(&chat));
     }
-    while (chat.n > 0)
-        drop_message(&chat);
-    free(chat.messages);
+    cli_messages_free(&chat.messages);
     cli_line_close(chat.line);
     return code;
 }

@@ -51,7 +51,9 @@ static int open_run(struct cli_run *run)
         &err);
     if (status != HEKLA_OK)
         return cli_fail_status(status, &err);
-    code = cli_sampling_set(run);
+    code = cli_session_restore(run);
+    if (code == CLI_OK)
+        code = cli_sampling_set(run);
     if (code != CLI_OK)
         return code;
     run->tokens_hash = CLI_HASH_START;
@@ -104,6 +106,7 @@ static void close_run(struct cli_run *run)
     cli_text_free(&run->text);
     cli_text_free(&run->chat_template);
     cli_text_free(&run->tools);
+    cli_text_free(&run->conversation);
     free(run->ids);
 }
 
@@ -127,6 +130,7 @@ int cli_run(int argc, char **argv)
     if (code == CLI_OK) {
         code = cli_wants_chat(&run.options) ? cli_repl(&run) : cli_complete(&run);
         report(&run);
+        code = cli_session_save(&run, code);
     }
     int kept = cli_logits_close(&run.logits, code == CLI_OK);
     close_run(&run);

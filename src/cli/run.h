@@ -11,7 +11,7 @@
 
 struct cli_run_options {
     const char *model, *device;
-    const char *prompt, *file, *prompt_ids, *system, *logits_out;
+    const char *prompt, *file, *prompt_ids, *system, *session, *logits_out;
     const char *chat_template, *chat_variables, *tools; /* a name or file; JSON; a file */
     int64_t predict, ctx_size, keep, batch, ubatch;
     int cache_k, cache_v; /* enum hekla_kv_type */
@@ -39,6 +39,8 @@ struct cli_run {
     size_t n_ids;
     hekla_model *model;
     hekla_session *session;
+    bool session_changed;         /* since it was opened or restored */
+    struct cli_text conversation; /* a chat in the file of --session, see messages.h */
     struct hekla_model_info info;
     struct hekla_sampling sampling;
     struct hekla_logit_bias logit_bias[CLI_LIST_MOST];
@@ -61,6 +63,11 @@ int cli_sampling_open_grammar(struct cli_run *run);
 /* run->sampling, from the flags and the model. */
 int cli_sampling_set(struct cli_run *run);
 bool cli_wants_chat(const struct cli_run_options *options);
+
+/* session.c: what the file of --session holds, if there is one; and the session into it, if it
+ * changed. code: of the run so far, which counts if it is an error. */
+int cli_session_restore(struct cli_run *run);
+int cli_session_save(struct cli_run *run, int code);
 
 int cli_complete(struct cli_run *run);
 int cli_repl(struct cli_run *run);

@@ -86,6 +86,10 @@ static const struct cli_option rows[] = {
     INTEGER(keep, "--keep", -1, INT32_MAX, "0",
         "with --context-shift: first N tokens of the prompt to keep, besides the begin-of-text "
         "token; -1: all"),
+    TEXT(session, "--session", "FILE",
+        "go on from what FILE holds, if it is there, and save to it at the end and on Ctrl-C: "
+        "tokens at the start of the prompt that it has are not evaluated again, and a chat goes "
+        "on; model and type of cache must be the same, the device need not"),
     SET(ignore_eos, "--ignore-eos", "go on after end tokens"),
     HEADING("Sampling (without a flag, what the model's file says counts before these defaults)"),
     TEXT(samplers, "--samplers", "LIST",

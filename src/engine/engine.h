@@ -29,6 +29,7 @@ struct hekla_model {
     void *notice_user;
     struct model m; /* m.dev NULL: vocabulary only; m.weights.layers NULL: lost for good */
     struct hekla_model_info info;
+    uint64_t identity; /* that only this model has; the same on every machine and device */
     struct hekla_sampling sampling; /* its own defaults; owns the text of samplers: */
     char *samplers;
     /* What it takes to load the weights again. */
@@ -65,7 +66,8 @@ struct hekla_session {
     uint32_t pos;
     bool shifts; /* generation drops tokens after the first n_keep when the context is full */
     uint32_t n_keep;
-    uint32_t written; /* positions that the cache has held: after a rewind more than pos */
+    uint32_t written;   /* positions that the cache has held: after a rewind more than pos */
+    uint32_t kept_from; /* layers that see a window hold nothing before it: of a restored session */
     enum { LOGITS_NONE, LOGITS_ON_DEVICE, LOGITS_ON_HOST } logits; /* of position pos - 1 */
     void (*on_logits)(void *user, uint32_t pos, const float *logits);
     void *on_logits_user;
@@ -107,6 +109,9 @@ hekla_status engine_open_weights(struct hekla_model *model,
     const struct hekla_model_options *options, const char *file, bool prove,
     struct hekla_error *err);
 struct hekla_model *engine_create(struct hekla_error *err);
+
+/* identity.c: model->identity. */
+hekla_status engine_identify(struct hekla_model *model, struct hekla_error *err);
 
 /* memory.c: the type of KV cache where nobody asks for one. */
 uint32_t session_default_kv(const struct hekla_model *model);

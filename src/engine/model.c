@@ -201,6 +201,8 @@ hekla_status engine_open_weights(struct hekla_model *model,
     if (status != HEKLA_OK)
         status = engine_recover(model, err);
     model->progress = (struct model_progress){0}; /* loading again later is nothing to watch */
+    if (status == HEKLA_OK)
+        status = engine_identify(model, err);
     if (status != HEKLA_OK)
         return status;
     model->info.device_bytes = model->m.device_bytes;

@@ -71,7 +71,7 @@ static hekla_status restore(struct hekla_session *s, struct hekla_error *err)
     s->tokens = tokens;
     s->counters_at_open = gpu_device_counters(s->model->m.dev);
     s->on_logits = NULL; /* they were reported */
-    s->pos = s->written = 0;
+    s->pos = s->written = s->kept_from = 0;
     if (status == HEKLA_OK)
         status = session_append(s, tokens, n, err);
     s->on_logits = on_logits;

@@ -280,10 +280,13 @@ hekla_status session_refill(struct hekla_session *s, struct hekla_error *err)
 {
     uint32_t window = s->model->m.params.attention.window, ring = session_ring(s), n = s->pos;
     void (*on_logits)(void *user, uint32_t pos, const float *logits) = s->on_logits;
-    if (!window || ring >= s->n_ctx || s->written - s->pos <= ring - window)
+    bool overwritten = ring < s->n_ctx && s->written - s->pos > ring - window;
+    bool never_held = s->pos < s->kept_from || s->pos - s->kept_from < window;
+    never_held &= s->kept_from > 0;
+    if (!window || (!overwritten && !never_held))
         return HEKLA_OK;
     s->on_logits = NULL; /* they were reported */
-    s->pos = s->written = 0;
+    s->pos = s->written = s->kept_from = 0;
     hekla_status status = session_append(s, s->tokens, n, err);
     s->on_logits = on_logits;
     s->pos = n;

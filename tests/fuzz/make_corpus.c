@@ -1,6 +1,9 @@
-/* Writes the seeds of the fuzz targets: make_corpus FOLDER, which has gguf/ and tokenizer/ in it.
- * Run by hand when the seeds should change; the results are kept in tests/fuzz/corpus. */
+/* Writes the seeds of the fuzz targets: make_corpus FOLDER, which has gguf/, session/ and
+ * tokenizer/ in it. Run by hand when the seeds should change; the results are kept in
+ * tests/fuzz/corpus. */
 #include "../unit/vocab_examples.h"
+#include "base/checksum.h"
+#include "engine/session_file.h"
 
 #include <stdio.h>
 
@@ -70,6 +73,45 @@ static void save_vocabularies(const char *folder)
     save_build(folder, "gguf/t5", &b);
 }
 
+/* Zeros behind the head. */
+static void save_session(const char *folder, const char *name, struct session_file f)
+{
+    uint8_t bytes[4000] = {0};
+    struct checksum sum = {0};
+    if (!session_file_place(&f) || f.end > sizeof(bytes)) {
+        fprintf(stderr, "%s: too large\n", name);
+        exit(1);
+    }
+    session_file_put_head(&f, bytes);
+    checksum_add(&sum, bytes, f.sum);
+    for (int i = 0; i < 8; i++)
+        bytes[f.sum + (uint64_t)i] = (uint8_t)(checksum_of(&sum) >> 8 * i);
+    save(folder, name, bytes, f.end);
+}
+
+static void save_sessions(const char *folder)
+{
+    struct session_file f = {.kv_type = 1,
+        .n_layer = 2,
+        .n_head_kv = 1,
+        .head_dim = 4,
+        .n_vocab = 5,
+        .n_ctx = 9,
+        .n_tokens = 3,
+        .flags = SESSION_HAS_LOGITS,
+        .model_name = "Tiny"};
+    save_session(folder, "session/f16", f);
+    f.kv_type = 3;
+    f.head_dim = 32;
+    f.n_local = 1;
+    f.window = 2;
+    f.local_first = 1;
+    f.n_note = 7;
+    save_session(folder, "session/window", f);
+    f.n_tokens = f.local_first = f.flags = 0;
+    save_session(folder, "session/empty", f);
+}
+
 /* The first byte chooses a vocabulary. */
 static void save_text(const char *folder, const char *name, int kind, const char *text)
 {
@@ -100,6 +142,7 @@ int main(int argc, char **argv)
     }
     save_gguf(argv[1]);
     save_vocabularies(argv[1]);
+    save_sessions(argv[1]);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         save_text(argv[1], texts[i][0], (int)i, texts[i][1]);
     return 0;

@@ -351,6 +351,51 @@ static void lost_in_a_shift(void **state)
         expect_resumed("", shifted, n, false);
 }
 
+static void put_saved(const char *data, size_t n)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "%s/saved", folder);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* At any submission, those that restore and save included: the same text, and the same file. */
+static void lost_with_a_saved_session(void **state)
+{
+    (void)state;
+    static const char arguments[] = "run -p Once -n 2 --temp 0 --no-perf --session saved";
+    char *files[3], path[200], fault[40];
+    size_t sizes[3];
+    snprintf(path, sizeof(path), "%s/saved", folder);
+    for (int i = 0; i < 3; i++) { /* the third goes on from the second */
+        struct outcome o = run("clean", "", NULL, arguments);
+        assert_int_equal(o.exit, 0);
+        outcome_free(&o);
+        files[i] = read_file(path, &sizes[i]);
+    }
+    bool lost = true;
+    for (uint32_t n = 1; lost; n += 2) {
+        put_saved(files[1], sizes[1]);
+        snprintf(fault, sizeof(fault), "lost=%" PRIu32, n);
+        struct outcome o = run("clean", "", fault, arguments);
+        lost = has_file("log");
+        assert_int_equal(o.exit, 0);
+        assert_int_equal(count_words(o.err, "was lost"), lost);
+        size_t size;
+        char *file = read_file(path, &size);
+        assert_int_equal(size, sizes[2]);
+        assert_memory_equal(file, files[2], size);
+        free(file);
+        outcome_free(&o);
+        assert_true(!lost || n < 200);
+    }
+    for (int i = 0; i < 3; i++)
+        free(files[i]);
+    unlink(path);
+}
+
 static void stuck(void **state)
 {
     (void)state;
@@ -404,6 +449,7 @@ int main(void)
         cmocka_unit_test(lost_in_prompt),
         cmocka_unit_test(lost_in_generation),
         cmocka_unit_test(lost_in_a_shift),
+        cmocka_unit_test(lost_with_a_saved_session),
         cmocka_unit_test(stuck),
         cmocka_unit_test(slow_device),
     };

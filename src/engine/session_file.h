@@ -1,0 +1,44 @@
+/*
+ * The file of a saved session: little-endian, the same on every device.
+ *
+ *   head     SESSION_HEAD_BYTES, see session_file_put_head
+ *   tokens   [n_tokens] int32
+ *   logits   [n_vocab] f32 of the newest position, if there are any
+ *   cache    for each layer K, then V: [position][KV head] rows of head_dim elements as the cache
+ *            has them; quantised: the numbers, then an f32 scale for each 32. Positions 0 ..
+ *            n_tokens - 1; in layers that see a window, from local_first on
+ *   note     [n_note] bytes of the program
+ *   sum      u64, of all before it (base/checksum)
+ */
+#ifndef ENGINE_SESSION_FILE_H
+#define ENGINE_SESSION_FILE_H
+
+#include "base/status.h"
+
+/* Goes up when the layout changes, or what src/ref makes of a token. */
+#define SESSION_VERSION 1u
+#define SESSION_HEAD_BYTES 136u
+#define SESSION_HAS_LOGITS 1u
+#define SESSION_SHORT_ROTATIONS 2u /* of a model that has others for a longer context */
+
+struct session_file {
+    uint32_t kv_type; /* KV_TYPE_... */
+    uint32_t n_layer, n_local, n_head_kv, head_dim, n_vocab, window;
+    uint32_t n_ctx, n_tokens, local_first, flags;
+    uint64_t model; /* its identity */
+    char model_name[65];
+    uint64_t n_note;
+    /* Where the parts are, from the start of the file. */
+    uint64_t logits, cache, note, sum, end;
+};
+
+/* Bytes of an element row: a position of a head. */
+uint64_t session_file_row(const struct session_file *f);
+/* Computes where the parts are; false: the file would be larger than any. */
+bool session_file_place(struct session_file *f);
+void session_file_put_head(const struct session_file *f, uint8_t out[SESSION_HEAD_BYTES]);
+/* Checks all that can be checked without the model. name: for messages. */
+hekla_status session_file_read(struct session_file *out, const uint8_t *data, uint64_t size,
+    const char *name, struct hekla_error *err);
+
+#endif
