@@ -26,6 +26,8 @@ const uint STRIDE = DEPTH / 2u + 4u; /* words of a row: rows begin in different 
 shared uint tile_w[TILE_ROWS * STRIDE], tile_x[TILE_COLS * STRIDE]; /* pairs of halves */
 shared float tile_y[SIZE_Y * M * N]; /* a matrix for each subgroup: [token][row] */
 const uint W_UNITS = TILE_ROWS * BLOCKS, W_EACH = (W_UNITS + THREADS - 1u) / THREADS;
+/* The next stage waits in registers while this one is multiplied, where subgroups have enough. */
+const bool AHEAD = SIZE_X >= 32u;
 #define SUMS coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>
 #define WEIGHTS coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA>
 #define INPUTS coopmat<float16_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB>
@@ -139,7 +141,7 @@ void stage_store(stage s)
 
 void add_stage(inout SUMS acc[FRAGMENT_ROWS][FRAGMENT_COLS], uint row, uint col)
 {
-    [[unroll]] for (uint k = 0u; k < DEPTH / K; k++) {
+    for (uint k = 0u; k < DEPTH / K; k++) {
         WEIGHTS w[FRAGMENT_ROWS];
         [[unroll]] for (uint r = 0u; r < FRAGMENT_ROWS; r++)
             coopMatLoad(w[r], tile_w, (row + r * M) * STRIDE + k * (K / 2u), STRIDE, ROWS_FIRST);
@@ -181,11 +183,15 @@ void main()
     [[unroll]] for (uint r = 0u; r < FRAGMENT_ROWS; r++)
         [[unroll]] for (uint c = 0u; c < FRAGMENT_COLS; c++)
             acc[r][c] = SUMS(0.0);
-    stage_load(s, 0u);
+    if (AHEAD)
+        stage_load(s, 0u);
     for (uint b = 0u; b < a.n_blocks; b += BLOCKS) {
+        if (!AHEAD)
+            stage_load(s, b);
         stage_store(s);
         barrier();
-        stage_load(s, b + BLOCKS);
+        if (AHEAD)
+            stage_load(s, b + BLOCKS);
         add_stage(acc, row, col);
         barrier();
     }

@@ -69,6 +69,18 @@ static hekla_status measure_ops(struct state *s, struct op_list *list)
     return status;
 }
 
+/* A prompt's step in fast numerics: formats differ in how a block is read, no more. */
+static hekla_status measure_fast(struct state *s, struct hekla_session *session, enum quant quant)
+{
+    struct op_list list;
+    if (quant != QT_q4_0 && quant != QT_q4_k && quant != QT_q6_k && quant != QT_f16)
+        return HEKLA_OK;
+    session_init_list(session, &list, steps[1]);
+    list.fast = true;
+    arch_build(&session->model->m, &session->scratch, ARCH_LOGITS_NONE, &list);
+    return measure_ops(s, &list);
+}
+
 /* What a session records: a step that samples, and a step that scores. */
 static hekla_status measure_session(struct state *s, struct hekla_session *session)
 {
@@ -123,6 +135,8 @@ static hekla_status measure_format(struct state *s, enum quant quant)
             &(struct hekla_session_options){.n_ctx = 4096, .n_batch = 512}, 1ull << 40, &s->err);
     if (status == HEKLA_OK)
         status = measure_session(s, &session);
+    if (status == HEKLA_OK)
+        status = measure_fast(s, &session, quant);
     model_store_destroy(session.memory);
     free(session.scratch.kv);
     model_weights_free(&model.m);

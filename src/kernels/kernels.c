@@ -22,7 +22,8 @@
 #define KERNEL_NEED_NEED_COOPMAT                                                                   \
     (caps->coopmat != 0 && caps->coopmat_k <= 32 && caps->coopmat_m % 8 == 0)
 #define KERNEL_NEED_NEED_HALF                                                                      \
-    (caps->half_matrices != 0 && caps->half_k <= 64 && caps->half_m % 8 == 0)
+    (caps->half_matrices != 0 && caps->half_k <= 64 && caps->half_m % 8 == 0 &&                    \
+        8 * caps->subgroup <= caps->max_invocations)
 #define KERNEL_FASTER_0 true
 #define KERNEL_FASTER_NEED_INT_DOT (caps->int_dot == 2)
 #define KERNEL_FASTER_NEED_SUBGROUP true

@@ -53,7 +53,7 @@ static const struct shape matrix_shapes[MATMUL_SHAPES] = {
 static const struct half_shape {
     uint8_t down, across, rows, cols;
 } half_shapes[MATMUL_SHAPES] = {{4, 2, 2, 4}, {2, 2, 2, 2}, {2, 2, 4, 4}, {4, 1, 2, 4},
-    {2, 4, 4, 2}, {2, 2, 2, 4}, {2, 1, 1, 2}};
+    {2, 4, 4, 2}, {2, 2, 2, 4}, {4, 2, 1, 2}};
 static const struct shape tile_shapes[MATMUL_SHAPES] = {
     {8, 16, 4}, {16, 8, 1}, {16, 8, 2}, {8, 16, 2}, {16, 16, 2}, {16, 16, 1}, {8, 32, 4}};
 
@@ -102,7 +102,10 @@ static bool half_fits(const struct gpu_caps *caps, const struct half_shape *s)
 static void choose_halves(const struct gpu_caps *caps, struct op *op, uint32_t i, uint32_t tile[2])
 {
     /* A processor takes long to compile large ones. */
-    uint32_t k = i ? i - 1 : caps->row_threads ? MATMUL_SHAPES - 1 : 0;
+    uint32_t k = i                         ? i - 1
+                 : caps->row_threads       ? MATMUL_SHAPES - 1
+                 : has_few_registers(caps) ? MATMUL_SHAPES - 1
+                                           : 0;
     if (!half_fits(caps, &half_shapes[k]))
         k = 0;
     while (k + 1 < MATMUL_SHAPES && !half_fits(caps, &half_shapes[k]))
