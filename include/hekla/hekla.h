@@ -434,7 +434,7 @@ HEKLA_API hekla_status hekla_session_save(hekla_session *session, const char *pa
     const void *note, size_t n_note, struct hekla_error *err);
 /* Makes the session what the saved one was, on any device: what follows has the same bits.
  * The model must be the same, also the type of KV cache, and the tokens must fit; context and batch
- * may be others. *note (may be NULL) gets the caller's own bytes and a 0 after them, malloc'ed: the
+ * may be others. What was saved with fast numerics goes on with them only. *note (may be NULL) gets the caller's own bytes and a 0 after them, malloc'ed: the
  * caller frees it; *n_note their number. Blocking. HEKLA_FORMAT, HEKLA_UNSUPPORTED or HEKLA_IO if
  * the file is no whole saved session, HEKLA_ARGUMENT if it does not go with this one: then the
  * session is as it was. If device or memory fail, or the file changes meanwhile, it is empty.

@@ -28,7 +28,8 @@ static struct session_file describe(const struct hekla_session *s)
         .n_tokens = s->pos,
         .local_first = session_local_first(s),
         .flags = (s->logits == LOGITS_ON_HOST ? SESSION_HAS_LOGITS : 0) |
-                 (s->scratch.short_context ? SESSION_SHORT_ROTATIONS : 0),
+                 (s->scratch.short_context ? SESSION_SHORT_ROTATIONS : 0) |
+                 (s->fast ? SESSION_FAST : 0),
     };
     for (uint32_t i = 0; i < p->n_layer; i++)
         f.n_local += session_layer_is_local(s, i);
@@ -141,6 +142,10 @@ static hekla_status check_match(const struct hekla_session *s, const struct sess
         return hekla_fail(err, HEKLA_ARGUMENT,
             "%s: saved with a KV cache of type %s, and this session has one of type %s", name,
             kv_type_name(f->kv_type), kv_type_name(own.kv_type));
+    if (f->flags & SESSION_FAST && !s->fast)
+        return hekla_fail(err, HEKLA_ARGUMENT,
+            "%s: saved with fast numerics, and this session has exact ones: ask for --numerics fast",
+            name);
     if (f->n_tokens > s->n_ctx)
         return hekla_fail(err, HEKLA_ARGUMENT,
             "%s: its %u tokens do not fit in a context of %u: ask for a larger one (-c)", name,

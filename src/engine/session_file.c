@@ -90,7 +90,7 @@ static const char *find_fault(const struct session_file *f)
         return "it has impossible heads";
     if (f->n_tokens > f->n_ctx || f->local_first > f->n_tokens || f->n_ctx > INT32_MAX)
         return "it has an impossible number of tokens";
-    if (f->n_vocab == 0 || f->n_vocab > INT32_MAX || f->flags > 3 ||
+    if (f->n_vocab == 0 || f->n_vocab > INT32_MAX || f->flags > 7 ||
         (f->flags & SESSION_HAS_LOGITS && f->n_tokens == 0))
         return "it has impossible logits";
     return NULL;

@@ -20,6 +20,7 @@
 #define SESSION_HEAD_BYTES 136u
 #define SESSION_HAS_LOGITS 1u
 #define SESSION_SHORT_ROTATIONS 2u /* of a model that has others for a longer context */
+#define SESSION_FAST 4u            /* of fast numerics */
 
 struct session_file {
     uint32_t kv_type; /* KV_TYPE_... */

@@ -291,6 +291,30 @@ static void damaged_files(void **state)
     hekla_model_close(model);
 }
 
+/* What is not exact must not go on as if it were; what is may go on either way. */
+static void fast_numerics_are_kept_apart(void **state)
+{
+    hekla_model *model = open_model(builtin_path, NULL);
+    hekla_session *exact = open_session(model, &(struct hekla_session_options){.n_ctx = N_CTX});
+    hekla_session *fast = open_session(model,
+        &(struct hekla_session_options){.n_ctx = N_CTX, .numerics = HEKLA_NUMERICS_FAST});
+    hekla_token prompt[N_PROMPT];
+    (void)state;
+    make_prompt(prompt, N_PROMPT, vocab_of(model));
+    eval(fast, prompt, N_PROMPT);
+    eval(exact, prompt, 1);
+    save(fast, other_path);
+    expect_refused(exact, HEKLA_ARGUMENT, "saved with fast numerics, and this session has exact");
+    restore(fast, other_path);
+    assert_int_equal(hekla_session_pos(fast), N_PROMPT);
+    save(exact, other_path);
+    restore(fast, other_path);
+    assert_int_equal(hekla_session_pos(fast), 1);
+    hekla_session_close(fast);
+    hekla_session_close(exact);
+    hekla_model_close(model);
+}
+
 static void files_that_do_not_go_with_it(void **state)
 {
     (void)state;
@@ -438,6 +462,7 @@ int main(void)
         cmocka_unit_test(rewinds_after_restoring),
         cmocka_unit_test(notes_come_back),
         cmocka_unit_test(damaged_files),
+        cmocka_unit_test(fast_numerics_are_kept_apart),
         cmocka_unit_test(files_that_do_not_go_with_it),
         cmocka_unit_test(program_goes_on),
         cmocka_unit_test(program_is_interrupted),
