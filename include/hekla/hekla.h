@@ -434,12 +434,12 @@ HEKLA_API hekla_status hekla_session_save(hekla_session *session, const char *pa
     const void *note, size_t n_note, struct hekla_error *err);
 /* Makes the session what the saved one was, on any device: what follows has the same bits.
  * The model must be the same, also the type of KV cache, and the tokens must fit; context and batch
- * may be others. What was saved with fast numerics goes on with them only. *note (may be NULL) gets the caller's own bytes and a 0 after them, malloc'ed: the
- * caller frees it; *n_note their number. Blocking. HEKLA_FORMAT, HEKLA_UNSUPPORTED or HEKLA_IO if
- * the file is no whole saved session, HEKLA_ARGUMENT if it does not go with this one: then the
- * session is as it was. If device or memory fail, or the file changes meanwhile, it is empty.
- * Layers that see a window keep no more than was saved: after a rewind further back, tokens are
- * evaluated again. */
+ * may be others. What was saved with fast numerics goes on with them only. *note (may be NULL) gets
+ * the caller's own bytes and a 0 after them, malloc'ed: the caller frees it; *n_note their number.
+ * Blocking. HEKLA_FORMAT, HEKLA_UNSUPPORTED or HEKLA_IO if the file is no whole saved session,
+ * HEKLA_ARGUMENT if it does not go with this one: then the session is as it was. If device or
+ * memory fail, or the file changes meanwhile, it is empty. Layers that see a window keep no more
+ * than was saved: after a rewind further back, tokens are evaluated again. */
 HEKLA_API hekla_status hekla_session_restore(
     hekla_session *session, const char *path, void **note, size_t *n_note, struct hekla_error *err);
 

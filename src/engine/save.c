@@ -144,7 +144,8 @@ static hekla_status check_match(const struct hekla_session *s, const struct sess
             kv_type_name(f->kv_type), kv_type_name(own.kv_type));
     if (f->flags & SESSION_FAST && !s->fast)
         return hekla_fail(err, HEKLA_ARGUMENT,
-            "%s: saved with fast numerics, and this session has exact ones: ask for --numerics fast",
+            "%s: saved with fast numerics, and this session has exact ones: ask for --numerics "
+            "fast",
             name);
     if (f->n_tokens > s->n_ctx)
         return hekla_fail(err, HEKLA_ARGUMENT,

@@ -296,8 +296,8 @@ static void fast_numerics_are_kept_apart(void **state)
 {
     hekla_model *model = open_model(builtin_path, NULL);
     hekla_session *exact = open_session(model, &(struct hekla_session_options){.n_ctx = N_CTX});
-    hekla_session *fast = open_session(model,
-        &(struct hekla_session_options){.n_ctx = N_CTX, .numerics = HEKLA_NUMERICS_FAST});
+    hekla_session *fast = open_session(
+        model, &(struct hekla_session_options){.n_ctx = N_CTX, .numerics = HEKLA_NUMERICS_FAST});
     hekla_token prompt[N_PROMPT];
     (void)state;
     make_prompt(prompt, N_PROMPT, vocab_of(model));
