@@ -153,7 +153,7 @@ void gpu_coopmat_query(VkInstance instance, VkPhysicalDevice physical, struct gp
         physical, &(VkPhysicalDeviceFeatures2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &types});
     /* Matrices belong to full subgroups, which a pipeline must be able to ask for. */
-    bool can = gpu_subgroup_choice(out) && has_matrices(physical);
+    bool can = n > 0 && gpu_subgroup_choice(out) && has_matrices(physical);
     out->coopmat = choose_matrix(list, n, true, whole) && can && types.shaderInt8;
     out->half_matrices = choose_matrix(list, n, false, half) && can && types.shaderFloat16;
     out->coopmat_m = whole[0], out->coopmat_n = whole[1], out->coopmat_k = whole[2];
