@@ -29,10 +29,10 @@ struct tuner {
     struct kernel_tuning *table;                  /* the model's */
     double seconds[TUNING_MOST][MOST_SHAPES + 1]; /* of a row's ops in a step; 0: not measured */
     uint32_t tried[TUNING_MOST], differed[TUNING_MOST];
-    bool wanted[TUNING_MOST];
-    bool anew;     /* rows that are known, too */
-    double end;    /* by clock_now */
-    void *results; /* of the rule */
+    uint32_t wanted[TUNING_MOST]; /* tokens of the step that a row is measured in; 0: in none */
+    bool anew;                    /* rows that are known, too */
+    double end;                   /* by clock_now */
+    void *results;                /* of the rule */
     uint32_t done, total;
 };
 
@@ -179,8 +179,8 @@ static uint32_t row_of(const struct tuner *t, const struct op *op)
 }
 
 /* Adds up the times of ops that have a row, the least of several runs. */
-static void add_times(
-    struct tuner *t, const struct op *ops, uint32_t n, const double *times, uint32_t trial)
+static void add_times(struct tuner *t, const struct op *ops, uint32_t n, const double *times,
+    uint32_t n_tokens, uint32_t trial)
 {
     double sums[TUNING_MOST] = {0};
     for (uint32_t i = 0; i < n; i++) {
@@ -190,13 +190,13 @@ static void add_times(
     }
     for (uint32_t i = 0; i < t->table->n; i++) {
         double *least = &t->seconds[i][trial];
-        if (sums[i] > 0 && (*least == 0 || sums[i] < *least))
+        if (t->wanted[i] == n_tokens && sums[i] > 0 && (*least == 0 || sums[i] < *least))
             *least = sums[i];
     }
 }
 
 static hekla_status run_plan(
-    struct tuner *t, struct plan *plan, uint32_t trial, struct hekla_error *err)
+    struct tuner *t, struct plan *plan, uint32_t n_tokens, uint32_t trial, struct hekla_error *err)
 {
     uint32_t n;
     const struct op *ops = plan_ops(plan, &n);
@@ -209,19 +209,20 @@ static hekla_status run_plan(
         if (status == HEKLA_OK && run > 0)
             status = plan_times(plan, times, err);
         if (status == HEKLA_OK && run > 0)
-            add_times(t, ops, n, times, trial);
+            add_times(t, ops, n, times, n_tokens, trial);
     }
     free(times);
     return status;
 }
 
-/* A trial that gives other results has no times. */
-static void compare(struct tuner *t, uint32_t trial)
+/* A trial that gives other results, or none, has no times. */
+static void judge(struct tuner *t, uint32_t n_tokens, uint32_t trial, bool same)
 {
-    bool same = memcmp(t->results, t->s->readback.host, t->s->readback.size) == 0;
     for (uint32_t i = 0; i < t->table->n; i++) {
-        t->tried[i] += t->seconds[i][trial] > 0;
-        t->differed[i] += t->seconds[i][trial] > 0 && !same;
+        if (t->wanted[i] != n_tokens || t->seconds[i][trial] == 0)
+            continue;
+        t->tried[i]++;
+        t->differed[i] += !same;
         if (!same)
             t->seconds[i][trial] = 0;
     }
@@ -238,13 +239,19 @@ static hekla_status try_shape(
     prepare_step(s, n_tokens);
     hekla_status status = plan_create(&plan, s->model->m.dev, s->model->pipelines, &list, err);
     if (status == HEKLA_OK)
-        status = run_plan(t, plan, trial, err);
+        status = run_plan(t, plan, n_tokens, trial, err);
     plan_destroy(plan);
-    if (status == HEKLA_OK && trial == 0)
-        memcpy(t->results, s->readback.host, s->readback.size);
-    else if (status == HEKLA_OK)
-        compare(t, trial);
-    return status;
+    if (trial == 0) {
+        if (status == HEKLA_OK)
+            memcpy(t->results, s->readback.host, s->readback.size);
+        return status;
+    }
+    judge(t, n_tokens, trial,
+        status == HEKLA_OK && memcmp(t->results, s->readback.host, s->readback.size) == 0);
+    if (status == HEKLA_OK || gpu_device_is_gone(s->model->m.dev))
+        return status;
+    hekla_error_clear(err); /* one that a driver cannot compile is not used, that is all */
+    return HEKLA_OK;
 }
 
 /* The rows of a list that are to be measured; false: none. */
@@ -261,7 +268,9 @@ static bool find_rows(struct tuner *t, uint32_t n_tokens)
             continue;
         if (!known)
             t->table->rows[t->table->n++] = (struct tuning_row){op->kernel, op->quant, op->key, 0};
-        t->wanted[row] = any = true;
+        any = true;
+        if (!t->wanted[row])
+            t->wanted[row] = n_tokens;
     }
     op_list_free(&list);
     return any;
@@ -275,7 +284,7 @@ static hekla_status measure(
     hekla_status status = HEKLA_OK;
     for (uint32_t trial = 0; trial <= MOST_SHAPES && status == HEKLA_OK; trial++) {
         engine_notice(t->s->model, HEKLA_NOTICE_PROGRESS,
-            "first use of this model on this device: measuring, %u of %u", ++t->done, t->total);
+            "measuring shapes of kernels for this model, %u of %u", ++t->done, t->total);
         status = try_shape(t, n_tokens, trial, err);
         if (clock_now() > end)
             break;
@@ -375,7 +384,11 @@ hekla_status session_tune_first(struct hekla_session *s, struct hekla_error *err
     t->s = s;
     hekla_status status = tune(t, SECONDS, err);
     free(t);
-    return status;
+    if (status == HEKLA_OK || gpu_device_is_gone(s->model->m.dev))
+        return status;
+    engine_notice(s->model, HEKLA_NOTICE_DETAIL, "shapes are not measured: %s", err->text);
+    hekla_error_clear(err); /* a session works without */
+    return HEKLA_OK;
 }
 
 hekla_status hekla_session_tune(hekla_session *s, double seconds,

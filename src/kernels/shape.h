@@ -17,7 +17,7 @@ struct shape_key {
 #define SHAPE_NORM 0x200u    /* it norms its input */
 #define SHAPE_UNIT 0x400u    /* its results leave in whole blocks */
 
-enum { TUNING_MOST = 96 };
+enum { TUNING_MOST = 512 }; /* a model has about a dozen */
 struct kernel_tuning {
     struct tuning_row {
         enum kernel kernel;
