@@ -131,6 +131,7 @@ struct hekla_kernel_result {
     const char *kernel, *format; /* of weights or of the KV cache; "-": it reads neither */
     const char *instead;         /* what a model uses where this is not usable; NULL: nothing */
     bool chosen;                 /* models would use it, had it passed */
+    bool inexact;                /* near the reference is enough: for fast numerics only */
     enum hekla_verdict verdict;
     uint32_t cases;
     uint64_t words; /* compared */

@@ -182,6 +182,14 @@ static void write_consequences(const struct results *r)
     }
 }
 
+static bool has_inexact(const struct results *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->list[i].inexact && r->list[i].verdict == HEKLA_VERDICT_PASSED)
+            return true;
+    return false;
+}
+
 static void write_table(const struct results *r, const struct doctor_options *o)
 {
     uint64_t words = 0, cases = 0;
@@ -204,7 +212,8 @@ static void write_table(const struct results *r, const struct doctor_options *o)
         cli_writef("What was tested (--only \"%s\") is proven on this device.\n", o->filter);
     else if (!r->report.failed)
         cli_writef("This device is proven: every kernel it can use gives the bits of the "
-                   "reference.\n");
+                   "reference%s.\n",
+            has_inexact(r) ? ", and those of --numerics fast are near them" : "");
     if (r->report.stored[0])
         cli_writef("Stored in %s\n", r->report.stored);
     else

@@ -35,6 +35,7 @@ static struct hekla_kernel_result result_of(const struct doctor *d, const struct
         .kernel = row->kernel,
         .format = row->quant_id < 0 ? "-" : quant_types[row->quant_id].label,
         .instead = find_instead(d, row),
+        .inexact = row->kernel_id != K_copy && kernel_rows[row->kernel_id].inexact,
         .chosen = row->kernel_id == K_copy ||
                   kernel_chosen(row->kernel_id, row->quant_id, gpu_device_caps(d->dev)),
         .verdict = row->verdict,
