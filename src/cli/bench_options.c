@@ -47,10 +47,7 @@ static const struct cli_option rows[] = {
         "most prompt tokens evaluated at once; the smaller of both counts (512)"),
     TEXT(cache_k, "-ctk|--cache-type-k", "LIST", "type of the key cache: f16 or f32 (f16)"),
     TEXT(cache_v, "-ctv|--cache-type-v", "LIST", "of the value cache; must agree with -ctk"),
-    CHOICE(numerics, "--numerics", "exact|fast", "exact",
-        "exact: the same bits on every device; fast: prompts go through half-precision matrix "
-        "units "
-        "where the device has them, and results differ in their last digits"),
+    CHOICE(numerics, "--numerics", "exact|fast", "exact", CLI_HELP_NUMERICS),
     {.type = CLI_OPTION_INTEGER,
         .names = "-r|--repetitions",
         .offset = offsetof(struct cli_bench_options, repetitions),

@@ -50,6 +50,11 @@ struct cli_options {
     size_t n_rows;
 };
 
+/* Of a flag that several commands have. */
+#define CLI_HELP_NUMERICS                                                                          \
+    "exact: the same bits on every device; fast: prompts go through half-precision matrix units "  \
+    "where the device has them, and results differ in their last digits"
+
 enum cli_parse { CLI_PARSE_OK, CLI_PARSE_HELP, CLI_PARSE_ERROR };
 
 /* Fills `values` (the command's struct, zeroed by the caller) with defaults and then with the

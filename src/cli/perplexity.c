@@ -48,9 +48,7 @@ static const struct cli_option rows[] = {
         .offset = offsetof(struct perplexity_options, numerics),
         .choices = "exact|fast",
         .fallback = "exact",
-        .help = "exact: the same bits on every device; fast: prompts go through half-precision "
-                "matrix units "
-                "where the device has them, and results differ in their last digits"},
+        .help = CLI_HELP_NUMERICS},
     {.type = CLI_OPTION_TEXT,
         .names = "-dev|--device",
         .offset = offsetof(struct perplexity_options, device),

@@ -157,10 +157,7 @@ static const struct cli_option rows[] = {
         cache_k, "-ctk|--cache-type-k", "auto|f32|f16|q8_0|q4_0", "auto", "type of the key cache"),
     CHOICE(cache_v, "-ctv|--cache-type-v", "auto|f32|f16|q8_0|q4_0", "auto",
         "type of the value cache; must agree with -ctk"),
-    CHOICE(numerics, "--numerics", "exact|fast", "exact",
-        "exact: the same bits on every device; fast: prompts go through half-precision matrix "
-        "units "
-        "where the device has them, and results differ in their last digits"),
+    CHOICE(numerics, "--numerics", "exact|fast", "exact", CLI_HELP_NUMERICS),
     HEADING("Output"),
     SET(no_display_prompt, "--no-display-prompt", "write only what is generated"),
     TEXT(logits_out, "--logits-out", "FILE",

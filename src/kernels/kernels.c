@@ -41,15 +41,16 @@
 #define SUBGROUP_NEED_LANES true
 #define SUBGROUP_NEED_COOPMAT true
 #define SUBGROUP_NEED_HALF true
-#define NEED_HALF 1
-#define NEED_INT_DOT 0
-#define NEED_SUBGROUP 0
-#define NEED_LANES 0
-#define NEED_COOPMAT 0
+#define INEXACT_0 false
+#define INEXACT_NEED_INT_DOT false
+#define INEXACT_NEED_SUBGROUP false
+#define INEXACT_NEED_LANES false
+#define INEXACT_NEED_COOPMAT false
+#define INEXACT_NEED_HALF true
 const struct kernel_row kernel_rows[K_COUNT] = {
 #define KERNEL(name, axis, need, n, base)                                                          \
-    {#name, KERNEL_AXIS_##axis, K_##base, n, SUBGROUP_##need, need, sizeof(struct base##_args),    \
-        available_##name, faster_##name},
+    {#name, KERNEL_AXIS_##axis, K_##base, n, SUBGROUP_##need, INEXACT_##need,                      \
+        sizeof(struct base##_args), available_##name, faster_##name},
 #include "kernels/kernels.def"
 #undef KERNEL
 };
@@ -140,9 +141,14 @@ uint32_t kernel_row_class(uint32_t n)
 
 uint64_t kernels_hash(void)
 {
-    uint64_t h = hash_bytes(HEKLA_VERSION, sizeof(HEKLA_VERSION));
+    static _Atomic uint64_t known; /* several files have it in their names, and it takes 4 ms */
+    uint64_t h = known;
+    if (h)
+        return h;
+    h = hash_bytes(HEKLA_VERSION, sizeof(HEKLA_VERSION));
     for (size_t i = 0; i < SPIRV_COUNT; i++)
         h = hash_u64(h ^ hash_bytes(spirv_table[i].words, spirv_table[i].bytes));
+    known = h;
     return h;
 }
 

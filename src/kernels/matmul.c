@@ -48,8 +48,8 @@ struct shape {
 };
 static const struct shape matrix_shapes[MATMUL_SHAPES] = {
     {0, 4, 2}, {0, 4, 1}, {0, 2, 2}, {0, 8, 1}, {0, 8, 2}, {0, 2, 1}, {0, 2, 4}};
-/* matmul_half: subgroups below each other and side by side, and the matrices of each. The first
- * that fits is the rule. */
+/* matmul_half: subgroups below each other and side by side, and the matrices of each. The rule
+ * is the first that fits, or the last. */
 static const struct half_shape {
     uint8_t down, across, rows, cols;
 } half_shapes[MATMUL_SHAPES] = {{4, 2, 2, 4}, {2, 2, 2, 2}, {2, 2, 4, 4}, {4, 1, 2, 4},
@@ -101,11 +101,9 @@ static bool half_fits(const struct gpu_caps *caps, const struct half_shape *s)
 
 static void choose_halves(const struct gpu_caps *caps, struct op *op, uint32_t i, uint32_t tile[2])
 {
-    /* A processor takes long to compile large ones. */
-    uint32_t k = i                         ? i - 1
-                 : caps->row_threads       ? MATMUL_SHAPES - 1
-                 : has_few_registers(caps) ? MATMUL_SHAPES - 1
-                                           : 0;
+    /* A processor takes long to compile large ones, and small register files spill. */
+    bool small = caps->row_threads || has_few_registers(caps);
+    uint32_t k = i ? i - 1 : small ? MATMUL_SHAPES - 1 : 0;
     if (!half_fits(caps, &half_shapes[k]))
         k = 0;
     while (k + 1 < MATMUL_SHAPES && !half_fits(caps, &half_shapes[k]))
