@@ -22,7 +22,7 @@
 
 #define MAX_LANES 32u
 #define ATTN_CHUNK 128u /* positions whose scores share one maximum */
-#define MAX_HEAD_DIM 256u
+#define MAX_HEAD_DIM 512u
 #define K_TILE 32u       /* positions interleaved in the K cache */
 #define RING_SIZE 256u   /* sampled tokens kept for the host */
 #define ROPE_LOW 256u    /* positions covered by the low rotation table */
@@ -159,7 +159,7 @@ struct attn_tile_args {
 /* norm_rows: each of `rows` rows of a token, n elements each. */
 #define NORM_CENTRED 1u /* the mean is subtracted first: a layer norm */
 #define NORM_BIAS 2u
-#define NORM_ADD 4u  /* add to what y holds */
+#define NORM_ADD 4u  /* add to what y holds, and multiply the sum by `scale` */
 #define NORM_LAST 8u /* only the newest token, to the first token's place */
 STRUCT(norm_rows_args)
 {
@@ -168,7 +168,7 @@ STRUCT(norm_rows_args)
     U32 x_stride, y_stride; /* floats from token to token */
     U32 g_step;             /* floats from row to row of g; 0: they share it */
     U32 flags;
-    F32 inv_n, eps;
+    F32 inv_n, eps, scale;
 };
 
 #define GLU_SILU 0u

@@ -1,7 +1,7 @@
 #version 450
 /*
- * Norms of rows: y (+)= (x - mean) * g / sqrt(variance + eps) + bias, or without the mean (RMS). x: the
- * row of a token, y: token. Sums have the order of rmsnorm.comp. y may be x.
+ * Norms of rows: y = (x - mean) * g / sqrt(variance + eps) + bias, or without the mean (RMS); or y =
+ * (y + that) * scale. x: the row of a token, y: token. Sums have the order of rmsnorm.comp. y may be x.
  */
 #include "common.glsl"
 layout(push_constant) uniform Args { norm_rows_args a; };
@@ -73,7 +73,7 @@ void main()
         if ((a.flags & NORM_BIAS) != 0u)
             v = add(v, bias[r * a.g_step + e]);
         if ((a.flags & NORM_ADD) != 0u)
-            v = add(sanitize(y[to + e]), v);
+            v = mul(add(sanitize(y[to + e]), v), a.scale);
         y[to + e] = v;
     }
 }

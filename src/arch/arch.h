@@ -13,8 +13,8 @@
 struct arch_scratch {
     struct rows x, norm, qkv, attn, gate_up, ff; /* f32 */
     struct rows_q8 embd_q8, attn_q8, ff_q8;
-    uint32_t k_first, v_first, up_first; /* in qkv and gate_up */
-    struct kv_cache *kv;                 /* [n_layer] */
+    uint32_t up_first;   /* in gate_up */
+    struct kv_cache *kv; /* [n_layer]; nothing where a layer has none of its own */
     struct gpu_view partials;
     struct rows logits; /* [1 or n_tokens][n_vocab] */
     bool short_context; /* up to rope.original_ctx positions */
@@ -23,6 +23,9 @@ struct arch_scratch {
     struct rows scores, pair_gate_up, pair_ff, pair_out;
     struct rows_q8 pair_ff_q8;
     uint32_t pair_up_first;
+    /* What layers get of a token besides: each one's own, from input_first on, behind its gate. */
+    struct rows inputs, input_proj;
+    uint32_t input_first;
 };
 
 enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
@@ -47,6 +50,9 @@ enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 #define BLOCK_LONG_ROPE 0x4000u
 #define BLOCK_MAYBE_HEAD_NORM 0x8000u /* models with and without */
 #define BLOCK_MAYBE_FFN_NORM 0x10000u
+#define BLOCK_ATTN_MAYBE_V 0x20000u /* Q, K and V, and where there is no V, K is */
+#define BLOCK_LAYER_INPUT 0x40000u  /* each layer gets something of a token besides */
+#define BLOCK_OUTPUT_SCALE 0x80000u /* of layers; or without */
 #define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
 
 /* Reads keys by their names behind the architecture's; the first failure stays. */
@@ -69,6 +75,8 @@ uint32_t arch_read_u32(
     struct arch_reader *r, const char *key, uint32_t fallback, uint32_t low, uint32_t high);
 /* The key must be there. */
 uint32_t arch_need_u32(struct arch_reader *r, const char *key, uint32_t low, uint32_t high);
+/* A head's elements and how many of them are rotated, by the keys that end so. */
+void arch_read_head(struct arch_reader *r, const char *end, struct head_shape *h);
 float arch_read_positive(struct arch_reader *r, const char *key, float fallback, float most);
 float arch_read_f32(struct arch_reader *r, const char *key, float fallback);
 bool arch_read_bool(struct arch_reader *r, const char *key, bool fallback);

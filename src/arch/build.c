@@ -1,6 +1,8 @@
 /* The program of ops that all architectures share. */
 #include "arch/internal.h"
 
+#include <math.h>
+
 struct matvec_input arch_input_for(const struct build *b, struct rows x, struct rows_q8 q8,
     const struct matrix *const *matrices, uint32_t n_matrices, uint32_t n_cols)
 {
@@ -30,23 +32,34 @@ void arch_norm(
             .last = last});
 }
 
+void arch_narrow(struct rows *x, struct rows_q8 *q8, uint32_t n)
+{
+    x->n = n;
+    quant_spread(&q8->layout, (n + 31) / 32);
+}
+
 void arch_add(const struct build *b, const struct matrix *w, const struct matvec_input *in,
-    struct gpu_view post_norm)
+    struct gpu_view post_norm, float scale)
 {
     const struct arch_scratch *s = b->s;
     bool plain = !post_norm.buffer;
     op_matvec(b->list, plain ? s->x : s->norm, 0, w, in, w->bias, plain, 0);
     if (!plain)
         op_norm_rows(b->list, s->x, s->norm,
-            &(struct norm_rows){
-                .g = post_norm, .n = b->p->n_embd, .rows = 1, .eps = b->p->norm_eps, .add = true});
+            &(struct norm_rows){.g = post_norm,
+                .n = b->p->n_embd,
+                .rows = 1,
+                .eps = b->p->norm_eps,
+                .scale = scale,
+                .add = true});
 }
 
 /* What differs from layer to layer in how positions are marked and seen. */
 struct attention {
     const struct kv_cache *kv;
     struct gpu_view rope;
-    struct head_shape shape;
+    struct head_shape shape, own; /* own: what the layer makes, without K and V of another's */
+    uint32_t k_first, v_first;    /* in s->qkv */
     struct attn_options options;
 };
 
@@ -54,12 +67,16 @@ static struct attention attention_of(const struct build *b, uint32_t layer)
 {
     const struct model_weights *w = &b->m->weights;
     uint32_t flags = b->p->layers[layer];
-    struct attention a = {.kv = &b->s->kv[layer],
+    struct attention a = {.kv = &b->s->kv[b->p->shapes[layer].kv_layer],
         .rope = b->s->short_context ? w->rope_short : w->rope,
-        .shape = b->p->head,
+        .shape = b->p->shapes[layer].head,
+        .k_first = (uint32_t)model_dim(b->p, DIM_Q, layer),
         .options = b->p->attention};
     if (flags & LAYER_NO_ROPE)
         a.shape.n_rot = 0;
+    a.own = a.shape;
+    a.own.n_head_kv = (uint32_t)model_dim(b->p, DIM_HEADS_KV, layer);
+    a.v_first = a.k_first + (uint32_t)model_dim(b->p, DIM_KV, layer);
     if (flags & LAYER_LOCAL && w->rope_local.buffer)
         a.rope = w->rope_local;
     if (!(flags & LAYER_LOCAL))
@@ -84,7 +101,7 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
     const struct model_params *p = b->p;
     const struct arch_scratch *s = b->s;
     const struct matrix *all[] = {&l->qkv, &l->q, &l->k, &l->v};
-    const uint32_t row[] = {0, 0, s->k_first, s->v_first};
+    const uint32_t row[] = {0, 0, a->k_first, a->v_first};
     bool heads = l->head_norm.buffer;
     const struct norm_input norm = {s->x, l->attn_norm, p->norm_eps};
     bool fused = can_fuse(b, all, 4, a->kv);
@@ -101,17 +118,17 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
         else if (heads)
             op_norm_matvec(b->list, s->qkv, row[i], all[i], &norm);
         else
-            op_norm_qkv(b->list, s->qkv, a->kv, all[i], row[i], &norm, a->rope, a->shape);
+            op_norm_qkv(b->list, s->qkv, a->kv, all[i], row[i], &norm, a->rope, a->own);
     }
-    if (heads) /* of Q, and of K behind it */
+    if (heads) /* of Q, of K behind it, and of V */
         op_norm_rows(b->list, s->qkv, s->qkv,
             &(struct norm_rows){.g = l->head_norm,
-                .n = p->head.head_dim,
-                .rows = p->head.n_head + p->head.n_head_kv,
+                .n = a->own.head_dim,
+                .rows = a->own.n_head + a->own.n_head_kv * (p->value_norm ? 2 : 1),
                 .eps = p->norm_eps,
                 .centred = p->layer_norm});
     if (!fused || heads)
-        op_rope_kv(b->list, s->qkv, s->k_first, s->v_first, a->kv, a->rope, a->shape);
+        op_rope_kv(b->list, s->qkv, a->k_first, a->v_first, a->kv, a->rope, a->own);
 }
 
 /* Attention, as the output projection wants it. */
@@ -119,13 +136,57 @@ static struct matvec_input build_attention(
     const struct build *b, const struct model_layer *l, const struct attention *a)
 {
     const struct arch_scratch *s = b->s;
+    struct rows y = s->attn;
+    struct rows_q8 q8 = s->attn_q8;
     bool out_int = quant_types[l->attn_out.quant].class == QUANT_CLASS_INT;
+    arch_narrow(&y, &q8, a->k_first);
     if (out_int && op_can_attention_q8(b->list, a->shape)) {
-        op_attention_q8(b->list, s->attn_q8, s->qkv, a->kv, s->partials, a->shape, &a->options);
-        return (struct matvec_input){s->attn, s->attn_q8};
+        op_attention_q8(b->list, q8, s->qkv, a->kv, s->partials, a->shape, &a->options);
+        return (struct matvec_input){y, q8};
     }
-    op_attention_with(b->list, s->attn, s->qkv, a->kv, s->partials, a->shape, &a->options);
-    return arch_input_for(b, s->attn, s->attn_q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+    op_attention_with(b->list, y, s->qkv, a->kv, s->partials, a->shape, &a->options);
+    return arch_input_for(b, y, q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+}
+
+/* What layers get of the tokens: rows of an embedding, and of the other one a projection, which is
+ * divided by sqrt(n_embd) and normed. The norm does not see the division but for its epsilon. */
+static void build_inputs(const struct build *b)
+{
+    const struct model_params *p = b->p;
+    const struct model_weights *w = &b->m->weights;
+    const struct arch_scratch *s = b->s;
+    struct rows y = s->inputs;
+    y.view.offset += s->input_first * UINT64_C(4);
+    y.view.size -= s->input_first * UINT64_C(4);
+    y.n -= s->input_first;
+    op_embed(b->list, y, &w->layer_embd, sqrtf((float)p->n_layer_input));
+    struct matvec_input in =
+        arch_input_for(b, s->x, s->embd_q8, (const struct matrix *[]){&w->layer_proj}, 1, 0);
+    op_matvec(b->list, s->input_proj, 0, &w->layer_proj, &in, w->layer_proj.bias, false, 0);
+    op_norm_rows(b->list, y, s->input_proj,
+        &(struct norm_rows){.g = w->layer_norm,
+            .n = p->n_layer_input,
+            .rows = p->n_layer,
+            .eps = p->norm_eps * (float)p->n_embd,
+            .scale = sqrtf(0.5f),
+            .add = true,
+            .shared = true});
+}
+
+/* The layer's own, gated by what it has made of the token. */
+static void build_input(const struct build *b, uint32_t layer, const struct model_layer *l)
+{
+    const struct arch_scratch *s = b->s;
+    struct rows y = s->ff;
+    struct rows_q8 q8 = s->ff_q8;
+    struct matvec_input in =
+        arch_input_for(b, s->x, s->embd_q8, (const struct matrix *[]){&l->input_gate}, 1, 0);
+    op_matvec(b->list, s->inputs, 0, &l->input_gate, &in, l->input_gate.bias, false, 0);
+    arch_narrow(&y, &q8, b->p->n_layer_input);
+    in = arch_glu(b, y, q8, s->inputs, &l->input_proj,
+        &(struct glu){
+            .n = y.n, .rows = 1, .up_first = s->input_first + layer * y.n, .act = b->p->act});
+    arch_add(b, &l->input_proj, &in, l->input_post_norm, l->output_scale);
 }
 
 static void build_layer(const struct build *b, uint32_t layer)
@@ -134,8 +195,10 @@ static void build_layer(const struct build *b, uint32_t layer)
     struct attention a = attention_of(b, layer);
     build_qkv(b, l, &a);
     struct matvec_input in = build_attention(b, l, &a);
-    arch_add(b, &l->attn_out, &in, l->attn_post_norm);
+    arch_add(b, &l->attn_out, &in, l->attn_post_norm, 0);
     arch_build_ffn(b, l);
+    if (b->p->n_layer_input)
+        build_input(b, layer, l);
 }
 
 static void build_logits(const struct build *b, bool last)
@@ -163,6 +226,8 @@ void arch_build(const struct model *m, const struct arch_scratch *s, enum arch_l
     const struct build b = {m, &m->params, s, list};
     float scale = m->params.embed_scale;
     op_embed(list, s->x, &m->weights.token_embd, scale != 0 ? scale : 1.0f);
+    if (m->params.n_layer_input)
+        build_inputs(&b);
     for (uint32_t i = 0; i < m->params.n_layer; i++) {
         list->layer = i + 1;
         build_layer(&b, i);

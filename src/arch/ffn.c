@@ -13,11 +13,10 @@ static bool is_int(const struct matrix *w)
     return quant_types[w->quant].class == QUANT_CLASS_INT;
 }
 
-/* y = act(gate) * up as the down projection wants it; x: both, in `rows` rows a token. */
-static struct matvec_input build_glu(const struct build *b, struct rows y, struct rows_q8 q8,
-    struct rows x, const struct matrix *down, const struct glu *p)
+struct matvec_input arch_glu(const struct build *b, struct rows y, struct rows_q8 q8, struct rows x,
+    const struct matrix *to, const struct glu *p)
 {
-    op_glu(b->list, y, is_int(down) ? &q8 : NULL, x, p);
+    op_glu(b->list, y, is_int(to) ? &q8 : NULL, x, p);
     return (struct matvec_input){y, q8};
 }
 
@@ -31,8 +30,7 @@ static struct matvec_input build_gate_up(
     const uint32_t first[] = {0, 0, l->gate.n_shards ? s->up_first : 0};
     struct rows ff = s->ff;
     struct rows_q8 ff_q8 = s->ff_q8;
-    ff.n = l->down.layout.n;
-    quant_spread(&ff_q8.layout, (ff.n + 31) / 32);
+    arch_narrow(&ff, &ff_q8, l->down.layout.n);
     bool rms = !p->layer_norm && !p->parallel && p->act == GLU_SILU;
     if (!normed && rms && op_can_norm(b->list, &l->gate_up) && is_int(&l->down)) {
         struct norm_input norm = {s->x, l->ffn_norm, p->norm_eps};
@@ -52,7 +50,7 @@ static struct matvec_input build_gate_up(
         op_matvec(b->list, s->gate_up, first[i], all[i], &in, all[i]->bias, false, 0);
     uint32_t up_first = l->gate_up.n_shards ? 0 : l->gate.n_shards ? s->up_first : GLU_NO_GATE;
     if (p->act != GLU_SILU || up_first == GLU_NO_GATE)
-        return build_glu(b, ff, ff_q8, s->gate_up, &l->down,
+        return arch_glu(b, ff, ff_q8, s->gate_up, &l->down,
             &(struct glu){.n = ff.n, .rows = 1, .up_first = up_first, .act = p->act});
     op_silu_mul(b->list, ff, s->gate_up, up_first);
     return arch_input_for(b, ff, ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
@@ -76,7 +74,7 @@ static void build_experts(const struct build *b, const struct model_layer *l)
         y.view.size -= first[i] * UINT64_C(4);
         op_matvec_id(b->list, y, all[i + 1], x->n, &in, false, &s->pairs);
     }
-    in = build_glu(b, s->pair_ff, s->pair_ff_q8, s->pair_gate_up, &l->experts_down,
+    in = arch_glu(b, s->pair_ff, s->pair_ff_q8, s->pair_gate_up, &l->experts_down,
         &(struct glu){.n = x->n_ff,
             .rows = x->n_used,
             .up_first = l->experts_both.n_shards ? 0 : s->pair_up_first,
@@ -92,6 +90,6 @@ void arch_build_ffn(const struct build *b, const struct model_layer *l)
         build_experts(b, l);
     if (l->down.n_shards) {
         struct matvec_input in = build_gate_up(b, l, experts);
-        arch_add(b, &l->down, &in, l->ffn_post_norm);
+        arch_add(b, &l->down, &in, l->ffn_post_norm, b->p->n_layer_input ? 0 : l->output_scale);
     }
 }

@@ -14,6 +14,7 @@ static void read(struct arch_reader *r, struct model_params *p)
     arch_read_window(r, p, 6);
     p->rope_local = (struct model_rope){
         .base = arch_read_positive(r, "rope.freq_base_swa", 10000, 1e12f),
+        .n_rot = p->head.n_rot,
         .factor = 1,
         .original_ctx = p->rope.original_ctx,
         .attn_factor = 1,

@@ -18,9 +18,14 @@ struct matvec_input arch_input_for(const struct build *b, struct rows x, struct 
 /* y = the model's kind of norm of x. */
 void arch_norm(
     const struct build *b, struct rows y, struct gpu_view g, struct gpu_view bias, bool last);
-/* s->x += w in, by way of a norm if there is one. */
+/* s->x += w in, by way of a norm if there is one; scale: as of op_norm_rows, with a norm. */
 void arch_add(const struct build *b, const struct matrix *w, const struct matvec_input *in,
-    struct gpu_view post_norm);
+    struct gpu_view post_norm, float scale);
+/* The first n elements of rows that wider layers have, too. */
+void arch_narrow(struct rows *x, struct rows_q8 *q8, uint32_t n);
+/* ffn.c: y = act(gate) * up as the matrix `to` wants it; x: both, in `rows` rows a token. */
+struct matvec_input arch_glu(const struct build *b, struct rows y, struct rows_q8 q8, struct rows x,
+    const struct matrix *to, const struct glu *p);
 /* ffn.c: the feed-forward part of a layer; s->norm: its input, if the model has no norm for it. */
 void arch_build_ffn(const struct build *b, const struct model_layer *l);
 

@@ -1,5 +1,6 @@
 /* Hyper-parameters that architectures share, and how the others are read. */
 #include "arch/arch.h"
+#include "base/le.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,27 +67,79 @@ bool arch_read_bool(struct arch_reader *r, const char *key, bool fallback)
     return value;
 }
 
-static void read_heads(struct arch_reader *r, struct model_params *p)
+/* One number for all layers, or a list with one for each. */
+static uint32_t read_of_layer(struct arch_reader *r, const struct model_params *p, uint32_t layer,
+    const char *key, bool required, uint32_t fallback, uint32_t low, uint32_t high)
 {
-    struct head_shape *h = &p->head;
-    h->n_head = arch_need_u32(r, "attention.head_count", 1, 4096);
-    h->n_head_kv = arch_read_u32(r, "attention.head_count_kv", h->n_head, 1, h->n_head);
-    if (!r->status && h->n_head % h->n_head_kv)
-        r->status = hekla_fail(r->err, HEKLA_FORMAT,
-            "%s: %u attention heads cannot share %u key/value heads", r->file, h->n_head,
-            h->n_head_kv);
-    h->head_dim = arch_read_u32(r, "attention.key_length", p->n_embd / h->n_head, 4, MAX_HEAD_DIM);
-    uint32_t value_dim = arch_read_u32(r, "attention.value_length", h->head_dim, 1, 1u << 20);
+    char name[KEY_SIZE];
+    const struct gguf_key *list = gguf_find_key(r->g, key_of(r, key, name));
+    if (!list || list->type != GGUF_ARRAY ||
+        (list->item_type != GGUF_U32 && list->item_type != GGUF_I32))
+        return read_u32(r, key, required, fallback, low, high);
+    if (r->status != HEKLA_OK)
+        return low;
+    uint32_t value = list->n == p->n_layer ? le_u32(list->data + 4ull * layer) : low;
+    if (list->n != p->n_layer)
+        r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s has %llu items, expected %u", r->file,
+            name, (unsigned long long)list->n, p->n_layer);
+    else if (value < low || value > high)
+        r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s[%u] is %lld, expected %u to %u",
+            r->file, name, layer,
+            list->item_type == GGUF_I32 ? (long long)(int32_t)value : (long long)value, low, high);
+    return r->status == HEKLA_OK ? value : low;
+}
+
+void arch_read_head(struct arch_reader *r, const char *end, struct head_shape *h)
+{
+    char key[64];
+    snprintf(key, sizeof(key), "attention.key_length%s", end);
+    h->head_dim = arch_read_u32(r, key, h->head_dim, 4, MAX_HEAD_DIM);
+    snprintf(key, sizeof(key), "attention.value_length%s", end);
+    uint32_t value_dim = arch_read_u32(r, key, h->head_dim, 1, 1u << 20);
     if (!r->status && (value_dim != h->head_dim || h->head_dim % 4))
         r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
             "%s: heads of %u (keys) and %u (values) elements are not supported, only equal "
             "multiples of 4",
             r->file, h->head_dim, value_dim);
-    h->n_rot = arch_read_u32(r, "rope.dimension_count", h->head_dim, 2, h->head_dim);
+    snprintf(key, sizeof(key), "rope.dimension_count%s", end);
+    h->n_rot = arch_read_u32(r, key, h->head_dim, 2, h->head_dim);
     if (!r->status && h->n_rot % 2)
-        r->status = hekla_fail(r->err, HEKLA_FORMAT,
-            "%s: %s.rope.dimension_count is %u, expected an even number", r->file, r->arch,
-            h->n_rot);
+        r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s.%s is %u, expected an even number",
+            r->file, r->arch, key, h->n_rot);
+}
+
+static void read_layers(struct arch_reader *r, struct model_params *p)
+{
+    p->head.n_head_kv = p->n_ff = 1;
+    model_shape_layers(p);
+    for (uint32_t i = 0; i < p->n_layer; i++) {
+        struct layer_shape *s = &p->shapes[i];
+        struct head_shape *h = &s->head;
+        s->n_ff = read_of_layer(r, p, i, "feed_forward_length", true, 0, 1, 1u << 22);
+        h->n_head_kv =
+            read_of_layer(r, p, i, "attention.head_count_kv", false, h->n_head, 1, h->n_head);
+        if (!r->status && h->n_head % h->n_head_kv)
+            r->status = hekla_fail(r->err, HEKLA_FORMAT,
+                "%s: %u attention heads cannot share %u key/value heads", r->file, h->n_head,
+                h->n_head_kv);
+        p->n_ff = s->n_ff > p->n_ff ? s->n_ff : p->n_ff;
+        p->head.n_head_kv = h->n_head_kv > p->head.n_head_kv ? h->n_head_kv : p->head.n_head_kv;
+    }
+}
+
+/* Rows of narrow layers lie where those of wide ones do, and have no padding of their own. */
+static void check_layers(struct arch_reader *r, const struct model_params *p)
+{
+    uint64_t q = model_widest(p, DIM_Q);
+    uint32_t widest = p->n_ff > p->n_layer_input ? p->n_ff : p->n_layer_input;
+    for (uint32_t i = 0; i < p->n_layer && r->status == HEKLA_OK; i++) {
+        uint64_t own = model_dim(p, DIM_Q, i), ff = p->shapes[i].n_ff;
+        if ((own < q && own % 32) || (ff < widest && ff % 32))
+            r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
+                "%s: layer %u has %llu elements of queries and %llu of its feed-forward part, "
+                "which is supported only for multiples of 32 where others have more",
+                r->file, i, (unsigned long long)own, (unsigned long long)ff);
+    }
 }
 
 static void read_shape(struct arch_reader *r, struct model_params *p)
@@ -94,8 +147,10 @@ static void read_shape(struct arch_reader *r, struct model_params *p)
     p->n_ctx_train = arch_need_u32(r, "context_length", 1, 1u << 24);
     p->n_embd = arch_need_u32(r, "embedding_length", 1, 1u << 20);
     p->n_layer = arch_need_u32(r, "block_count", 1, MODEL_MAX_LAYERS);
-    p->n_ff = arch_need_u32(r, "feed_forward_length", 1, 1u << 22);
-    read_heads(r, p);
+    p->head.n_head = arch_need_u32(r, "attention.head_count", 1, 4096);
+    p->head.head_dim = p->n_embd / p->head.n_head;
+    arch_read_head(r, "", &p->head);
+    read_layers(r, p);
 }
 
 static enum rope_scaling scaling_of(
@@ -118,6 +173,7 @@ static void read_rope(struct arch_reader *r, struct model_params *p)
     struct model_rope *rope = &p->rope;
     struct gguf_string type = {0};
     char name[KEY_SIZE];
+    rope->n_rot = p->head.n_rot;
     rope->base = arch_read_positive(r, "rope.freq_base", 10000.0f, 1e12f);
     /* Older files give only the scale of linear scaling. */
     float old_factor = arch_read_positive(r, "rope.scale_linear", 1.0f, 1e6f);
@@ -195,5 +251,6 @@ hekla_status arch_read_params(const struct arch *arch, const char *name, const s
     read_rope(&r, p);
     if (arch->read && r.status == HEKLA_OK)
         arch->read(&r, p);
+    check_layers(&r, p);
     return r.status;
 }

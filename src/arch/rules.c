@@ -25,11 +25,17 @@ static const struct weight_rule rules[] = {
     {"rope_factors_long.weight", VECTOR, DIM_ROT_HALF, DIM_ONE, 0, BLOCK_LONG_ROPE, TOP(rope_freqs), 0, 0},
     {"rope_factors_short.weight", VECTOR, DIM_ROT_HALF, DIM_ONE, 0, BLOCK_LONG_ROPE, TOP(rope_freqs_short), 0, 0},
 
+    {"per_layer_token_embd.weight", MATRIX, DIM_LAYER_INPUTS, DIM_VOCAB, 0, BLOCK_LAYER_INPUT, TOP(layer_embd), 0, 0},
+    {"per_layer_model_proj.weight", MATRIX, DIM_EMBD, DIM_LAYER_INPUTS, 0, BLOCK_LAYER_INPUT, TOP(layer_proj), 0, 0},
+    {"per_layer_proj_norm.weight", VECTOR, DIM_LAYER_INPUT, DIM_ONE, 0, BLOCK_LAYER_INPUT, TOP(layer_norm), 0, 0},
+
     {"blk.%u.attn_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_MODEL, LAYER(attn_norm), 0, 0},
     {"blk.%u.attn_norm.bias", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_LAYER_NORM, LAYER(attn_norm_bias), 0, 0},
-    {"blk.%u.attn_q.weight", MATRIX, DIM_EMBD, DIM_Q, EACH | ROT, BLOCK_ATTN, LAYER(q), LAYER(qkv), 0},
-    {"blk.%u.attn_k.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | ROT, BLOCK_ATTN, LAYER(k), LAYER(qkv), 0},
+    {"blk.%u.attn_q.weight", MATRIX, DIM_EMBD, DIM_Q, EACH | ROT, BLOCK_ATTN | BLOCK_ATTN_MAYBE_V, LAYER(q), LAYER(qkv), 0},
+    {"blk.%u.attn_k.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | ROT, BLOCK_ATTN | BLOCK_ATTN_MAYBE_V, LAYER(k), LAYER(qkv), 0},
     {"blk.%u.attn_v.weight", MATRIX, DIM_EMBD, DIM_KV, EACH, BLOCK_ATTN, LAYER(v), LAYER(qkv), 0},
+    {"blk.%u.attn_v.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | OPT, BLOCK_ATTN_MAYBE_V, LAYER(v), LAYER(qkv), 0},
+    {"blk.%u.attn_k.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | RULE_INSTEAD, BLOCK_ATTN_MAYBE_V, LAYER(v), LAYER(qkv), 0},
     {"blk.%u.attn_q.bias", BIAS, DIM_ONE, DIM_Q, EACH | ROT | OPT, BLOCK_ATTN, LAYER(q), 0, 0},
     {"blk.%u.attn_k.bias", BIAS, DIM_ONE, DIM_KV, EACH | ROT | OPT, BLOCK_ATTN, LAYER(k), 0, 0},
     {"blk.%u.attn_v.bias", BIAS, DIM_ONE, DIM_KV, EACH | OPT, BLOCK_ATTN, LAYER(v), 0, 0},
@@ -62,6 +68,11 @@ static const struct weight_rule rules[] = {
     {"blk.%u.ffn_up.bias", BIAS, DIM_ONE, DIM_FF, EACH | OPT, BLOCK_FFN | BLOCK_FFN_PLAIN, LAYER(up), 0, 0},
     {"blk.%u.ffn_down.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | OPT, BLOCK_FFN | BLOCK_FFN_FUSED | BLOCK_FFN_PLAIN, LAYER(down), 0, 0},
     {"blk.%u.post_ffw_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_POST_NORM, LAYER(ffn_post_norm), 0, 0},
+
+    {"blk.%u.inp_gate.weight", MATRIX, DIM_EMBD, DIM_LAYER_INPUT, EACH, BLOCK_LAYER_INPUT, LAYER(input_gate), 0, 0},
+    {"blk.%u.proj.weight", MATRIX, DIM_LAYER_INPUT, DIM_EMBD, EACH, BLOCK_LAYER_INPUT, LAYER(input_proj), 0, 0},
+    {"blk.%u.post_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_LAYER_INPUT, LAYER(input_post_norm), 0, 0},
+    {"blk.%u.layer_output_scale.weight", WEIGHT_SCALAR, DIM_ONE, DIM_ONE, EACH | OPT, BLOCK_OUTPUT_SCALE, LAYER(output_scale), 0, 0},
 
     {"blk.%u.ffn_gate_inp.weight", MATRIX, DIM_EMBD, DIM_EXPERTS, EACH, BLOCK_EXPERTS, LAYER(router), 0, 0},
     {"blk.%u.ffn_gate_inp.bias", BIAS, DIM_ONE, DIM_EXPERTS, EACH | OPT, BLOCK_EXPERTS, LAYER(router), 0, 0},

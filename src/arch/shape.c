@@ -139,7 +139,7 @@ struct arch_tensor *arch_shape_tensors(
 
 struct model_params arch_shape_params(const struct arch_shape *s)
 {
-    return (struct model_params){
+    struct model_params p = {
         .n_vocab = s->vocab,
         .n_ctx_train = s->ctx,
         .n_embd = s->embd,
@@ -148,8 +148,14 @@ struct model_params arch_shape_params(const struct arch_shape *s)
         .head = {s->heads, s->kv_heads, s->head_dim, s->head_dim},
         .norm_eps = 1e-5f,
         .blocks = BLOCKS_LLAMA,
-        .rope = {.base = 500000, .factor = 1, .original_ctx = s->ctx, .attn_factor = 1},
+        .rope = {.base = 500000,
+            .n_rot = s->head_dim,
+            .factor = 1,
+            .original_ctx = s->ctx,
+            .attn_factor = 1},
     };
+    model_shape_layers(&p);
+    return p;
 }
 
 static uint8_t *put(uint8_t *out, uint64_t value, int n)

@@ -14,10 +14,11 @@
 struct mover {
     struct hekla_session *s;
     struct gpu_buffer staging;
-    uint32_t most_tiles, n_heads;
-    uint32_t data, scales; /* bytes of a position of a head */
-    uint32_t unit;         /* bytes of K that lie side by side in `data` */
-    uint8_t *rows;         /* of a piece, as in the file */
+    uint32_t most_tiles;
+    uint32_t unit; /* bytes of K that lie side by side in `data` */
+    uint8_t *rows; /* of a piece, as in the file */
+    /* Of the layer that is moved: */
+    uint32_t n_heads, data, scales; /* data, scales: bytes of a position of a head */
 };
 
 struct piece {
@@ -37,16 +38,11 @@ static void close_mover(struct mover *m)
 static hekla_status open_mover(
     struct mover *m, struct hekla_session *s, enum gpu_memory kind, struct hekla_error *err)
 {
-    const struct head_shape *h = &s->model->m.params.head;
-    uint32_t row = (uint32_t)op_kv_bytes(s->kv_type, h->head_dim);
-    uint32_t scales = s->kv_type >= KV_TYPE_Q8_0 ? h->head_dim / 32 * 4 : 0;
-    uint64_t tile = (uint64_t)row * h->n_head_kv * K_TILE, wanted = s->n_ctx / K_TILE + 1u;
+    uint64_t widest = model_widest(&s->model->m.params, DIM_KV);
+    uint64_t tile = op_kv_bytes(s->kv_type, widest) * K_TILE, wanted = s->n_ctx / K_TILE + 1u;
     uint64_t fits = tile < STAGING_BYTES ? STAGING_BYTES / tile : 1;
     *m = (struct mover){.s = s,
         .most_tiles = (uint32_t)(fits < wanted ? fits : wanted),
-        .n_heads = h->n_head_kv,
-        .data = row - scales,
-        .scales = scales,
         .unit = s->kv_type == KV_TYPE_F32   ? 16
                 : s->kv_type == KV_TYPE_F16 ? 8
                                             : 4};
@@ -55,6 +51,14 @@ static hekla_status open_mover(
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a saved session");
     return gpu_buffer_create(
         s->model->m.dev, &m->staging, m->most_tiles * tile, kind, "a saved session", err);
+}
+
+static void choose_layer(struct mover *m, uint32_t layer)
+{
+    const struct head_shape *h = &m->s->model->m.params.shapes[layer].head;
+    m->n_heads = h->n_head_kv;
+    m->scales = m->s->kv_type >= KV_TYPE_Q8_0 ? h->head_dim / 32 * 4 : 0;
+    m->data = (uint32_t)op_kv_bytes(m->s->kv_type, h->head_dim) - m->scales;
 }
 
 /* All heads of a piece between the cache and the staging buffer, in two runs each: numbers and,
@@ -183,6 +187,9 @@ hekla_status session_kv_save(
     hekla_status status = open_mover(&m, s, GPU_MEMORY_READBACK, err);
     for (uint32_t i = 0; i < 2 * s->model->m.params.n_layer && status == HEKLA_OK; i++) {
         struct piece piece = {.kv = &s->scratch.kv[i / 2], .is_v = i % 2, .end = s->pos};
+        if (!model_has_kv(&s->model->m.params, i / 2))
+            continue;
+        choose_layer(&m, i / 2);
         piece.first = session_layer_is_local(s, i / 2) ? session_local_first(s) : 0;
         status = each_piece(&m, piece, save_piece, &saving, err);
     }
@@ -209,6 +216,9 @@ hekla_status session_kv_restore(
     hekla_status status = open_mover(&m, s, GPU_MEMORY_UPLOAD, err);
     for (uint32_t i = 0; i < 2 * s->model->m.params.n_layer && status == HEKLA_OK; i++) {
         struct piece piece = {.kv = &s->scratch.kv[i / 2], .is_v = i % 2, .end = s->pos};
+        if (!model_has_kv(&s->model->m.params, i / 2))
+            continue;
+        choose_layer(&m, i / 2);
         if (session_layer_is_local(s, i / 2)) {
             piece.first = session_local_first(s);
             uint64_t row = m.data + m.scales;

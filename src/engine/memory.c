@@ -1,5 +1,5 @@
 /* How long a session's context is, and where its memory lies. */
-#include "engine/engine.h"
+#include "engine/kv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,9 @@ static uint32_t round_up(uint32_t n, uint32_t unit)
 }
 
 /* Bytes of K (or V) of a layer. */
-static uint64_t kv_bytes(const struct hekla_session *s, uint64_t n_ctx)
+static uint64_t kv_bytes(const struct hekla_session *s, uint32_t layer, uint64_t n_ctx)
 {
-    const struct head_shape *h = &s->model->m.params.head;
-    return op_kv_bytes(s->kv_type, n_ctx * h->n_head_kv * h->head_dim);
+    return op_kv_bytes(s->kv_type, n_ctx * model_dim(&s->model->m.params, DIM_KV, layer));
 }
 
 uint32_t session_ring(const struct hekla_session *s)
@@ -33,27 +32,26 @@ uint32_t session_ring(const struct hekla_session *s)
     return s->n_ctx && all < ring ? all : ring;
 }
 
-static uint32_t local_layers(const struct model_params *p)
+/* Bytes of a position in all layers that see a window, or in all others. */
+static uint64_t position_bytes(const struct hekla_session *s, bool local)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; p->attention.window && i < p->n_layer; i++)
-        n += p->layers[i] & LAYER_LOCAL;
-    return n;
+    const struct model_params *p = &s->model->m.params;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->n_layer; i++)
+        sum += session_layer_is_local(s, i) == local ? 2 * kv_bytes(s, i, 1) : 0;
+    return sum;
 }
 
 /* Most positions that the device's bindings and `bytes` of memory hold. */
 static uint64_t most_positions(const struct hekla_session *s, uint64_t bytes)
 {
     const struct gpu_caps *caps = gpu_device_caps(s->model->m.dev);
-    uint64_t one = kv_bytes(s, 1),
+    uint64_t one = op_kv_bytes(s->kv_type, model_widest(&s->model->m.params, DIM_KV)),
              range = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
-    const struct model_params *p = &s->model->m.params;
-    uint64_t rows = bytes / (2 * one), by_binding = range / one, by_memory = rows / p->n_layer;
-    uint64_t local = local_layers(p), ring = session_ring(s);
-    if (by_memory > ring && local == p->n_layer)
-        by_memory = by_binding;
-    else if (by_memory > ring)
-        by_memory = (rows - local * ring) / (p->n_layer - local);
+    uint64_t local = position_bytes(s, true), global = position_bytes(s, false);
+    uint64_t by_binding = range / one, by_memory = bytes / (local + global), ring = session_ring(s);
+    if (by_memory > ring)
+        by_memory = global ? (bytes - local * ring) / global : by_binding;
     uint64_t n = by_binding < by_memory ? by_binding : by_memory;
     return n / K_TILE * K_TILE;
 }
@@ -72,7 +70,9 @@ static hekla_status choose_context(
         return hekla_fail(err, HEKLA_MEMORY,
             "a context of %u tokens needs %llu MiB for the KV cache on %s, where %llu tokens fit: "
             "ask for a smaller context (-c)",
-            asked, (unsigned long long)(kv_bytes(s, asked) * 2 * p->n_layer) >> 20,
+            asked,
+            (unsigned long long)((position_bytes(s, true) + position_bytes(s, false)) * asked) >>
+                20,
             gpu_device_name(s->model->m.dev), (unsigned long long)most);
     /* By default half of what is left may be filled. */
     uint64_t half = most_positions(s, available / 2);
@@ -122,16 +122,21 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
 {
     const struct model_params *p = &s->model->m.params;
     struct arch_scratch *c = &s->scratch;
-    uint32_t t = s->n_batch, q = (uint32_t)model_dim(p, DIM_Q), kv = (uint32_t)model_dim(p, DIM_KV);
+    uint32_t t = s->n_batch, q = (uint32_t)model_widest(p, DIM_Q), qkv = 0;
     uint32_t n_ctx = round_up(s->n_ctx, K_TILE);
     uint32_t ff = p->n_ff > p->experts.n_ff_shared ? p->n_ff : p->experts.n_ff_shared;
-    c->k_first = q;
-    c->v_first = q + kv;
+    struct head_shape widest = p->head;
+    for (uint32_t i = 0; i < p->n_layer; i++) {
+        uint32_t own = (uint32_t)(model_dim(p, DIM_Q, i) + 2 * model_dim(p, DIM_KV, i));
+        qkv = own > qkv ? own : qkv;
+    }
+    widest.head_dim = (uint32_t)model_widest(p, DIM_HEAD);
+    ff = ff > p->n_layer_input ? ff : p->n_layer_input;
     c->up_first = round_up(ff, 32);
     c->short_context = p->long_rope && s->n_ctx <= p->rope.original_ctx;
     c->x = reserve_rows(s, t, p->n_embd);
     c->norm = reserve_rows(s, t, p->n_embd);
-    c->qkv = reserve_rows(s, t, c->v_first + kv);
+    c->qkv = reserve_rows(s, t, qkv);
     c->attn = reserve_rows(s, t, q);
     c->gate_up = reserve_rows(s, t, c->up_first + ff);
     c->ff = reserve_rows(s, t, ff);
@@ -141,17 +146,24 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     c->logits = reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
     model_store_reserve(s->memory, (uint64_t)p->n_vocab * 4, &s->scores);
     model_store_reserve(s->memory, (uint64_t)t * 4, &s->nll);
-    model_store_reserve(s->memory, op_attention_partial_bytes(p->head, n_ctx, t), &c->partials);
+    model_store_reserve(s->memory, op_attention_partial_bytes(widest, n_ctx, t), &c->partials);
     if (p->experts.n)
         reserve_experts(s);
+    if (p->n_layer_input) {
+        c->input_first = round_up(p->n_layer_input, 64); /* it is bound there */
+        c->inputs = reserve_rows(s, t, c->input_first + p->n_layer * p->n_layer_input);
+        c->input_proj = reserve_rows(s, t, p->n_layer * p->n_layer_input);
+    }
     c->kv = calloc(p->n_layer, sizeof(*c->kv));
     if (!c->kv)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
     for (uint32_t i = 0; i < p->n_layer; i++) {
-        bool local = p->attention.window && p->layers[i] & LAYER_LOCAL;
+        bool local = session_layer_is_local(s, i);
         c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx, .type = s->kv_type};
-        model_store_reserve(s->memory, kv_bytes(s, c->kv[i].n_ctx), &c->kv[i].k);
-        model_store_reserve(s->memory, kv_bytes(s, c->kv[i].n_ctx), &c->kv[i].v);
+        if (!model_has_kv(p, i))
+            continue;
+        model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].k);
+        model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].v);
     }
     return HEKLA_OK;
 }
@@ -185,7 +197,7 @@ hekla_status session_clear(struct hekla_session *s, struct hekla_error *err)
         return status;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (all[i]->view.buffer && (all[i]->n != all[i]->stride || s->model->m.params.n_ff % 32 ||
-                                       model_dim(&s->model->m.params, DIM_Q) % 32))
+                                       model_widest(&s->model->m.params, DIM_Q) % 32))
             gpu_commands_fill_zero(commands, all[i]->view);
     gpu_commands_fill_zero(commands, c->partials);
     return run_fill(s, commands, err);
@@ -198,6 +210,8 @@ hekla_status session_clear_cache(struct hekla_session *s, struct hekla_error *er
     if (status != HEKLA_OK)
         return status;
     for (uint32_t i = 0; i < s->model->m.params.n_layer; i++) {
+        if (!model_has_kv(&s->model->m.params, i))
+            continue;
         gpu_commands_fill_zero(commands, s->scratch.kv[i].k);
         gpu_commands_fill_zero(commands, s->scratch.kv[i].v);
     }
@@ -247,11 +261,12 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
     s->kv_type = session_default_kv(s->model);
     if (options->kv_type != HEKLA_KV_AUTO)
         s->kv_type = (uint32_t)(options->kv_type - HEKLA_KV_F32) + KV_TYPE_F32;
-    if (s->kv_type >= KV_TYPE_Q8_0 && p->head.head_dim % 32 != 0)
-        return hekla_fail(err, HEKLA_ARGUMENT,
-            "a quantised KV cache needs heads of a multiple of 32 elements, and this model's have "
-            "%u: use f16",
-            p->head.head_dim);
+    for (uint32_t i = 0; s->kv_type >= KV_TYPE_Q8_0 && i < p->n_layer; i++)
+        if (p->shapes[i].head.head_dim % 32 != 0)
+            return hekla_fail(err, HEKLA_ARGUMENT,
+                "a quantised KV cache needs heads of a multiple of 32 elements, and this model's "
+                "have %u: use f16",
+                p->shapes[i].head.head_dim);
     s->n_batch = options->n_batch < MOST_BATCH ? options->n_batch : MOST_BATCH;
     hekla_status status = choose_context(s, options->n_ctx, available, err);
     if (status != HEKLA_OK)

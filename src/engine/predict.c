@@ -220,7 +220,9 @@ static void predict_memory(
     struct prediction *p, const struct hekla_session *s, struct hekla_prediction *out)
 {
     const struct model_params *m = &p->target->m.params;
-    uint64_t per = 2ull * m->n_layer * m->head.n_head_kv * m->head.head_dim;
+    uint64_t per = 0;
+    for (uint32_t i = 0; i < m->n_layer; i++)
+        per += 2 * model_dim(m, DIM_KV, i);
     uint64_t all = model_store_bytes(s->memory), cache = per * 2 * s->n_ctx;
     uint32_t *const ctx[] = {&out->n_ctx_f16, &out->n_ctx_f32};
     out->weights_bytes = p->target->m.device_bytes;

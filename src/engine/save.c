@@ -20,8 +20,6 @@ static struct session_file describe(const struct hekla_session *s)
         .model = s->model->identity,
         .kv_type = s->kv_type,
         .n_layer = p->n_layer,
-        .n_head_kv = p->head.n_head_kv,
-        .head_dim = p->head.head_dim,
         .n_vocab = p->n_vocab,
         .window = p->attention.window,
         .n_ctx = s->n_ctx,
@@ -31,8 +29,11 @@ static struct session_file describe(const struct hekla_session *s)
                  (s->scratch.short_context ? SESSION_SHORT_ROTATIONS : 0) |
                  (s->fast ? SESSION_FAST : 0),
     };
-    for (uint32_t i = 0; i < p->n_layer; i++)
-        f.n_local += session_layer_is_local(s, i);
+    for (uint32_t i = 0; i < p->n_layer; i++) {
+        bool local = session_layer_is_local(s, i);
+        f.n_local += local;
+        *(local ? &f.width_local : &f.width) += (uint32_t)model_dim(p, DIM_KV, i);
+    }
     snprintf(f.model_name, sizeof(f.model_name), "%.64s", s->model->info.name);
     f.model_name[utf8_check(f.model_name, strlen(f.model_name))] = 0; /* cut inside one */
     return f;
@@ -134,8 +135,8 @@ static hekla_status check_match(const struct hekla_session *s, const struct sess
         return hekla_fail(err, HEKLA_ARGUMENT, "%s: saved with another model: %s, not %s", name,
             utf8_label(f->model_name, strlen(f->model_name)).text,
             strcmp(f->model_name, own.model_name) ? own.model_name : "this one of the same name");
-    if (f->n_layer != own.n_layer || f->n_local != own.n_local || f->n_head_kv != own.n_head_kv ||
-        f->head_dim != own.head_dim || f->n_vocab != own.n_vocab || f->window != own.window)
+    if (f->n_layer != own.n_layer || f->n_local != own.n_local || f->width != own.width ||
+        f->width_local != own.width_local || f->n_vocab != own.n_vocab || f->window != own.window)
         return hekla_fail(
             err, HEKLA_FORMAT, "%s: damaged: its cache has not the shape of its model's", name);
     if (f->kv_type != own.kv_type)

@@ -16,8 +16,8 @@ enum { N_NUMBERS = 11, NAME_BYTES = 64 };
 /* The numbers of the head, in the file's order. */
 static void list_numbers(const struct session_file *f, uint32_t out[N_NUMBERS])
 {
-    const uint32_t numbers[N_NUMBERS] = {f->kv_type, f->n_layer, f->n_local, f->n_head_kv,
-        f->head_dim, f->n_vocab, f->window, f->n_ctx, f->n_tokens, f->local_first, f->flags};
+    const uint32_t numbers[N_NUMBERS] = {f->kv_type, f->n_layer, f->n_local, f->width,
+        f->width_local, f->n_vocab, f->window, f->n_ctx, f->n_tokens, f->local_first, f->flags};
     memcpy(out, numbers, sizeof(numbers));
 }
 
@@ -42,21 +42,13 @@ void session_file_put_head(const struct session_file *f, uint8_t out[SESSION_HEA
     memcpy(out + AT_NAME, f->model_name, n < NAME_BYTES ? n : NAME_BYTES);
 }
 
-uint64_t session_file_row(const struct session_file *f)
-{
-    return op_kv_bytes(f->kv_type, f->head_dim);
-}
-
 bool session_file_place(struct session_file *f)
 {
-    uint64_t global, local, rows, bytes;
-    bool fits = !__builtin_mul_overflow(
-                    (uint64_t)(f->n_layer - f->n_local), (uint64_t)f->n_tokens, &global) &&
-                !__builtin_mul_overflow(
-                    (uint64_t)f->n_local, (uint64_t)(f->n_tokens - f->local_first), &local) &&
-                !__builtin_add_overflow(global, local, &rows) &&
-                !__builtin_mul_overflow(rows, 2ull * f->n_head_kv, &rows) &&
-                !__builtin_mul_overflow(rows, session_file_row(f), &bytes);
+    uint64_t global = 2 * op_kv_bytes(f->kv_type, f->width);
+    uint64_t local = 2 * op_kv_bytes(f->kv_type, f->width_local), bytes;
+    bool fits = !__builtin_mul_overflow(global, f->n_tokens, &global) &&
+                !__builtin_mul_overflow(local, f->n_tokens - f->local_first, &local) &&
+                !__builtin_add_overflow(global, local, &bytes);
     f->logits = SESSION_HEAD_BYTES + 4ull * f->n_tokens;
     f->cache = f->logits + (f->flags & SESSION_HAS_LOGITS ? 4ull * f->n_vocab : 0);
     return fits && !__builtin_add_overflow(f->cache, bytes, &f->note) &&
@@ -66,8 +58,8 @@ bool session_file_place(struct session_file *f)
 
 static void get_head(struct session_file *out, const uint8_t *data)
 {
-    uint32_t *const numbers[N_NUMBERS] = {&out->kv_type, &out->n_layer, &out->n_local,
-        &out->n_head_kv, &out->head_dim, &out->n_vocab, &out->window, &out->n_ctx, &out->n_tokens,
+    uint32_t *const numbers[N_NUMBERS] = {&out->kv_type, &out->n_layer, &out->n_local, &out->width,
+        &out->width_local, &out->n_vocab, &out->window, &out->n_ctx, &out->n_tokens,
         &out->local_first, &out->flags};
     *out = (struct session_file){
         .model = le_u64(data + AT_MODEL),
@@ -86,7 +78,7 @@ static const char *find_fault(const struct session_file *f)
         return "its cache has an unknown type";
     if (f->n_layer == 0 || f->n_layer > MODEL_MAX_LAYERS || f->n_local > f->n_layer)
         return "it has an impossible number of layers";
-    if (f->head_dim == 0 || f->head_dim > MAX_HEAD_DIM || f->head_dim % unit || f->n_head_kv == 0)
+    if (f->width % unit || f->width_local % unit || (f->width == 0 && f->width_local == 0))
         return "it has impossible heads";
     if (f->n_tokens > f->n_ctx || f->local_first > f->n_tokens || f->n_ctx > INT32_MAX)
         return "it has an impossible number of tokens";

@@ -4,7 +4,7 @@
  *   head     SESSION_HEAD_BYTES, see session_file_put_head
  *   tokens   [n_tokens] int32
  *   logits   [n_vocab] f32 of the newest position, if there are any
- *   cache    for each layer K, then V: [position][KV head] rows of head_dim elements as the cache
+ *   cache    for each layer that has its own K, then V: [position][KV head] rows as the cache
  *            has them; quantised: the numbers, then an f32 scale for each 32. Positions 0 ..
  *            n_tokens - 1; in layers that see a window, from local_first on
  *   note     [n_note] bytes of the program
@@ -16,7 +16,7 @@
 #include "base/status.h"
 
 /* Goes up when the layout changes, or what src/ref makes of a token. */
-#define SESSION_VERSION 1u
+#define SESSION_VERSION 2u
 #define SESSION_HEAD_BYTES 136u
 #define SESSION_HAS_LOGITS 1u
 #define SESSION_SHORT_ROTATIONS 2u /* of a model that has others for a longer context */
@@ -24,7 +24,9 @@
 
 struct session_file {
     uint32_t kv_type; /* KV_TYPE_... */
-    uint32_t n_layer, n_local, n_head_kv, head_dim, n_vocab, window;
+    uint32_t n_layer, n_local;
+    uint32_t width, width_local; /* elements of K of a position, in all layers of a kind */
+    uint32_t n_vocab, window;
     uint32_t n_ctx, n_tokens, local_first, flags;
     uint64_t model; /* its identity */
     char model_name[65];
@@ -33,8 +35,6 @@ struct session_file {
     uint64_t logits, cache, note, sum, end;
 };
 
-/* Bytes of an element row: a position of a head. */
-uint64_t session_file_row(const struct session_file *f);
 /* Computes where the parts are; false: the file would be larger than any. */
 bool session_file_place(struct session_file *f);
 void session_file_put_head(const struct session_file *f, uint8_t out[SESSION_HEAD_BYTES]);

@@ -127,7 +127,7 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
 /* Rows of queries, for which K and V are read once: shared memory bounds them. */
 static uint32_t tile_rows(struct head_shape shape)
 {
-    return shape.head_dim <= 128 ? 8 : 4;
+    return shape.head_dim <= 128 ? 8 : shape.head_dim <= 256 ? 4 : 2;
 }
 
 /* A pair of a head's elements each, but for processors. */

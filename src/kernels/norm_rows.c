@@ -25,11 +25,12 @@ void op_norm_rows(struct op_list *list, struct rows y, struct rows x, const stru
             .rows = p->rows,
             .x_stride = x.stride,
             .y_stride = y.stride,
-            .g_step = p->rows > 1 ? p->n : 0,
+            .g_step = p->rows > 1 && !p->shared ? p->n : 0,
             .flags = (p->centred ? NORM_CENTRED : 0) | (p->bias.buffer ? NORM_BIAS : 0) |
                      (p->add ? NORM_ADD : 0) | (p->last ? NORM_LAST : 0),
             .inv_n = 1.0f / (float)p->n,
             .eps = p->eps,
+            .scale = p->scale != 0 ? p->scale : 1.0f,
         },
         sizeof(struct norm_rows_args));
 }

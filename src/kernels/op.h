@@ -98,10 +98,10 @@ void op_rmsnorm(
     struct op_list *list, struct rows y, struct rows x, struct gpu_view g, float eps, bool last);
 /* y = the norm of `rows` rows of n elements a token, which may be x; (see args.h) */
 struct norm_rows {
-    struct gpu_view g, bias; /* [rows][n]; bias: or no buffer */
+    struct gpu_view g, bias; /* [rows][n], or [n] if they are shared; bias: or no buffer */
     uint32_t n, rows;
-    float eps;
-    bool centred, add, last;
+    float eps, scale; /* scale: with add; 0: 1 */
+    bool centred, add, last, shared;
 };
 void op_norm_rows(struct op_list *list, struct rows y, struct rows x, const struct norm_rows *p);
 /* n_cols: tokens, or 0 for as many as the step has. */
@@ -137,7 +137,8 @@ void op_norm_swiglu(
 bool op_can_swiglu(const struct op_list *list, const struct matrix *w);
 void op_swiglu(
     struct op_list *list, struct rows y, const struct matrix *w, const struct matvec_input *x);
-/* qkv: [Q | K | V] a token; K begins at k_first, V at v_first. */
+/* qkv: [Q | K | V] a token; K begins at k_first, V at v_first. Without heads of K and V: Q alone.
+ */
 void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_t v_first,
     const struct kv_cache *kv, struct gpu_view rope, struct head_shape shape);
 /* y = attention of Q (the first values of qkv). partials: op_attention_partial_bytes, zeros at

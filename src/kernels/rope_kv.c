@@ -14,8 +14,8 @@ void op_rope_kv(struct op_list *list, struct rows qkv, uint32_t k_first, uint32_
     op->groups[0] = (quads + size - 1) / size;
     op->groups[1] = list->n_tokens;
     op_bind(op, 0, qkv.view, true, true);
-    op_bind(op, 1, kv->k, false, true);
-    op_bind(op, 2, kv->v, false, true);
+    op_bind(op, 1, kv->k, false, shape.n_head_kv > 0);
+    op_bind(op, 2, kv->v, false, shape.n_head_kv > 0);
     op_bind(op, 3, rope, true, false);
     op_bind(op, 4, list->step, true, false);
     op_set_args(op,

@@ -6,8 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t model_dim(const struct model_params *p, enum weight_dim dim)
+bool model_has_kv(const struct model_params *p, uint32_t layer)
 {
+    return p->shapes[layer].kv_layer == layer;
+}
+
+void model_shape_layers(struct model_params *p)
+{
+    for (uint32_t i = 0; i < p->n_layer; i++)
+        p->shapes[i] = (struct layer_shape){p->head, p->n_ff, i};
+}
+
+uint64_t model_widest(const struct model_params *p, enum weight_dim dim)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < p->n_layer; i++) {
+        uint64_t n = model_dim(p, dim, i);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+uint64_t model_dim(const struct model_params *p, enum weight_dim dim, uint32_t layer)
+{
+    const struct layer_shape *s = &p->shapes[layer];
+    uint32_t n_head_kv = model_has_kv(p, layer) ? s->head.n_head_kv : 0;
     switch (dim) {
     case DIM_ONE:
         return 1;
@@ -16,49 +39,56 @@ uint64_t model_dim(const struct model_params *p, enum weight_dim dim)
     case DIM_EMBD:
         return p->n_embd;
     case DIM_Q:
-        return (uint64_t)p->head.n_head * p->head.head_dim;
+        return (uint64_t)s->head.n_head * s->head.head_dim;
     case DIM_KV:
-        return (uint64_t)p->head.n_head_kv * p->head.head_dim;
+        return (uint64_t)n_head_kv * s->head.head_dim;
     case DIM_HEAD:
-        return p->head.head_dim;
+        return s->head.head_dim;
     case DIM_HEADS:
-        return p->head.n_head;
+        return s->head.n_head;
     case DIM_HEADS_KV:
-        return p->head.n_head_kv;
+        return n_head_kv;
     case DIM_FF:
-        return p->n_ff;
+        return s->n_ff;
     case DIM_ROT_HALF:
-        return p->head.n_rot / 2;
+        return p->rope.n_rot / 2;
     case DIM_EXPERTS:
         return p->experts.n;
     case DIM_FF_EXPERT:
         return p->experts.n_ff;
     case DIM_FF_SHARED:
         return p->experts.n_ff_shared;
+    case DIM_LAYER_INPUT:
+        return p->n_layer_input;
+    case DIM_LAYER_INPUTS:
+        return (uint64_t)p->n_layer * p->n_layer_input;
     }
     return 0;
 }
 
-uint64_t load_source_row(const struct head_shape *head, bool rotated, uint64_t r)
+uint64_t load_source_row(const struct head_shape *rotated, uint64_t r)
 {
-    uint64_t i = r % head->head_dim;
-    if (!rotated || i >= head->n_rot)
+    uint64_t i = rotated ? r % rotated->head_dim : 0;
+    if (!rotated || i >= rotated->n_rot)
         return r;
-    return r - i + i / 2 + i % 2 * (head->n_rot / 2);
+    return r - i + i / 2 + i % 2 * (rotated->n_rot / 2);
 }
 
 uint64_t load_vector_floats(const struct load *l, const struct job *job)
 {
-    const struct head_shape *h = &l->m->params.head;
+    const struct model_params *p = &l->m->params;
     if (job->rule->kind == WEIGHT_HEADS)
-        return (uint64_t)(h->n_head + h->n_head_kv) * h->head_dim;
+        return model_dim(p, DIM_Q, job->layer) +
+               model_dim(p, DIM_KV, job->layer) * (p->value_norm ? 2 : 1);
     return job->parts[0].tensor->n_elements;
 }
 
 /* Rows of the whole tensor, and where the rule's begin. */
-static uint64_t slice(const struct model_params *p, const struct weight_rule *rule, uint64_t *first)
+static uint64_t slice(
+    const struct model_params *p, const struct weight_rule *rule, uint32_t layer, uint64_t *first)
 {
-    uint64_t q = model_dim(p, DIM_Q), kv = model_dim(p, DIM_KV), rows = model_dim(p, rule->rows);
+    uint64_t q = model_dim(p, DIM_Q, layer), kv = model_dim(p, DIM_KV, layer);
+    uint64_t rows = model_dim(p, rule->rows, layer);
     *first = 0;
     switch (rule->slice) {
     case SLICE_ALL:
@@ -77,17 +107,18 @@ static uint64_t slice(const struct model_params *p, const struct weight_rule *ru
 }
 
 static hekla_status check_shape(const struct load *l, const struct gguf_tensor *t,
-    const struct weight_rule *rule, const char *name, struct hekla_error *err)
+    const struct weight_rule *rule, uint32_t layer, const char *name, struct hekla_error *err)
 {
     const struct model_params *p = &l->m->params;
-    uint64_t first, columns = model_dim(p, rule->columns), rows = slice(p, rule, &first), n = 1;
+    uint64_t first, columns = model_dim(p, rule->columns, layer), n = 1;
+    uint64_t rows = slice(p, rule, layer, &first);
     if (rule->kind == WEIGHT_BIAS) {
         columns = rows;
-        rows = rule->flags & RULE_EXPERTS ? model_dim(p, DIM_EXPERTS) : 1;
+        rows = rule->flags & RULE_EXPERTS ? model_dim(p, DIM_EXPERTS, layer) : 1;
     } else if (rule->kind == WEIGHT_HEADS) {
         rows = t->dims[1] == 1 ? 1 : rows;
     } else if (rule->flags & RULE_EXPERTS) {
-        n = model_dim(p, DIM_EXPERTS);
+        n = model_dim(p, DIM_EXPERTS, layer);
     }
     if (t->dims[0] == columns && t->dims[1] == rows && t->dims[2] == n && t->dims[3] == 1)
         return HEKLA_OK;
@@ -130,18 +161,24 @@ static uint8_t *base_of(const struct load *l, const struct weight_rule *rule, ui
     return rule->flags & RULE_LAYER ? (uint8_t *)&w->layers[layer] : (uint8_t *)w;
 }
 
+static struct job *find_job(struct load *l, const struct matrix *of)
+{
+    for (size_t i = 0; i < l->n_jobs; i++)
+        if (l->jobs[i].matrix == of)
+            return &l->jobs[i];
+    return NULL;
+}
+
 static hekla_status add_bias(struct load *l, const struct weight_rule *rule, uint32_t layer,
     const struct gguf_tensor *t, const char *name, struct hekla_error *err)
 {
-    const struct matrix *of = (void *)(base_of(l, rule, layer) + rule->field);
-    for (size_t i = 0; i < l->n_jobs; i++)
-        if (l->jobs[i].matrix == of) {
-            l->jobs[i].parts[0].bias = t;
-            slice(&l->m->params, rule, &l->jobs[i].parts[0].bias_first);
-            return HEKLA_OK;
-        }
-    return hekla_fail(
-        err, HEKLA_FORMAT, "%s: tensor %s has no matrix that it belongs to", l->file, name);
+    struct job *job = find_job(l, (void *)(base_of(l, rule, layer) + rule->field));
+    if (!job)
+        return hekla_fail(
+            err, HEKLA_FORMAT, "%s: tensor %s has no matrix that it belongs to", l->file, name);
+    job->parts[0].bias = t;
+    slice(&l->m->params, rule, layer, &job->parts[0].bias_first);
+    return HEKLA_OK;
 }
 
 static void add_job(
@@ -154,10 +191,13 @@ static void add_job(
     *job = (struct job){.n_parts = 1, .layer = layer, .rule = rule, .type = quant_find(t->type)};
     job->parts[0] = (struct part){.tensor = t, .rows = all};
     if (is_matrix(rule)) {
-        slice(p, rule, &job->parts[0].first);
-        job->parts[0].rows = rule->slice == SLICE_ALL ? all : model_dim(p, rule->rows);
-        job->parts[0].rotated = p->neox && rule->flags & RULE_ROTATED;
+        slice(p, rule, layer, &job->parts[0].first);
+        job->parts[0].rows = rule->slice == SLICE_ALL ? all : model_dim(p, rule->rows, layer);
+        if (p->neox && rule->flags & RULE_ROTATED)
+            job->parts[0].rotated = &p->shapes[layer].head;
         job->matrix = (void *)field;
+    } else if (rule->kind == WEIGHT_SCALAR) {
+        job->scalar = (void *)field;
     } else {
         job->vector = (void *)field;
     }
@@ -172,11 +212,19 @@ static hekla_status add_tensor(
     char name[96];
     snprintf(name, sizeof(name), rule->name, layer);
     const struct gguf_tensor *t = gguf_find_tensor(l->g, name);
+    const struct matrix *field = (void *)(base_of(l, rule, layer) + rule->field);
+    if (rule->flags & RULE_INSTEAD && find_job(l, field))
+        return HEKLA_OK;
+    if (!model_dim(&l->m->params, rule->rows, layer)) { /* nothing asks for it */
+        if (t)
+            l->used[t - l->g->tensors] = true;
+        return HEKLA_OK;
+    }
     if (!t)
         return rule->flags & RULE_OPTIONAL
                    ? HEKLA_OK
                    : hekla_fail(err, HEKLA_FORMAT, "%s: tensor %s is missing", l->file, name);
-    hekla_status status = check_shape(l, t, rule, name, err);
+    hekla_status status = check_shape(l, t, rule, layer, name, err);
     if (status == HEKLA_OK)
         status = check_type(l, t, rule, name, err);
     if (status != HEKLA_OK)

@@ -10,7 +10,7 @@ enum { MAX_PARTS = 3 };
 struct part {
     const struct gguf_tensor *tensor, *bias; /* bias: may be NULL */
     uint64_t first, bias_first, rows;
-    bool rotated;
+    const struct head_shape *rotated; /* NULL: in the file's order */
 };
 
 /* What will be uploaded: rows of a tensor, or of several that become one matrix. */
@@ -19,8 +19,9 @@ struct job {
     uint32_t n_parts, layer;
     const struct weight_rule *rule; /* of the first */
     const struct quant_type *type;
-    struct matrix *matrix; /* or NULL: */
-    struct gpu_view *vector;
+    struct matrix *matrix;   /* or NULL: */
+    struct gpu_view *vector; /* or NULL: */
+    float *scalar;
     uint64_t row_bytes; /* in the file */
     bool by_quads;
 };
@@ -41,8 +42,9 @@ struct load {
 hekla_status load_find(
     struct load *l, const struct weight_rule *rules, size_t n_rules, struct hekla_error *err);
 /* Rows of a head of Q or K lie as in the file, except that pairs (i, i + n_rot / 2) become
- * (2i, 2i + 1): where row r comes from. Scores do not change, as Q and K change alike. */
-uint64_t load_source_row(const struct head_shape *head, bool rotated, uint64_t r);
+ * (2i, 2i + 1): where row r comes from. Scores do not change, as Q and K change alike. rotated:
+ * NULL for rows in the file's order. */
+uint64_t load_source_row(const struct head_shape *rotated, uint64_t r);
 /* Floats of a vector on the device: WEIGHT_HEADS are given for every head. */
 uint64_t load_vector_floats(const struct load *l, const struct job *job);
 

@@ -13,6 +13,7 @@ enum rope_scaling { ROPE_SCALING_NONE, ROPE_SCALING_LINEAR, ROPE_SCALING_YARN };
 
 struct model_rope {
     float base;
+    uint32_t n_rot; /* elements of a head that are rotated */
     enum rope_scaling scaling;
     float factor;          /* context extension, >= 1 in practice */
     uint32_t original_ctx; /* YaRN */
@@ -20,10 +21,17 @@ struct model_rope {
     float log_multiplier; /* YaRN: of the part of the stretch that is taken back; 0: none of it */
 };
 
-enum { MODEL_MAX_LAYERS = 4096 };
+enum { MODEL_MAX_LAYERS = 1024 };
 /* What is special about a layer. */
 #define LAYER_LOCAL 1u   /* sees a window; uses rope_local */
 #define LAYER_NO_ROPE 2u /* positions are not marked */
+
+/* How a layer is cut. */
+struct layer_shape {
+    struct head_shape head; /* n_head is the same in all layers */
+    uint32_t n_ff;
+    uint32_t kv_layer; /* whose K and V it sees: its own, or those of an earlier one */
+};
 
 struct model_experts {
     uint32_t n, n_used, n_ff; /* n 0: none */
@@ -34,13 +42,15 @@ struct model_experts {
 /* 0 is what a plain llama has, except for the first lines. */
 struct model_params {
     uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_ff;
-    struct head_shape head;
+    struct head_shape head; /* these and n_ff: the common keys', and the widest of layers */
+    uint32_t n_layer_input; /* of what each layer gets of a token besides; 0: nothing */
     float norm_eps;
     struct model_rope rope, rope_local;
     uint32_t blocks;    /* rules and program: RULE_... */
     bool neox;          /* rotated pairs are i and i + n_rot / 2, in the file */
     bool layer_norm;    /* else RMS norms */
     bool parallel;      /* the feed-forward part has the attention's input */
+    bool value_norm;    /* heads of V are normed, too, without a weight */
     bool long_rope;     /* rotations also for contexts up to rope.original_ctx: rope_short */
     uint32_t act;       /* GLU_... */
     float embed_scale;  /* 0: 1 */
@@ -49,6 +59,7 @@ struct model_params {
     struct attn_options attention; /* window: of local layers */
     struct model_experts experts;
     uint8_t layers[MODEL_MAX_LAYERS]; /* LAYER_... */
+    struct layer_shape shapes[MODEL_MAX_LAYERS];
 };
 
 /* The matrices of a layer, by role. */
@@ -62,6 +73,8 @@ struct model_params {
     X(gate)                                                                                        \
     X(up)           /* [n_ff, n_embd] */                                                           \
     X(down)         /* [n_embd, n_ff] */                                                           \
+    X(input_gate)   /* [n_layer_input, n_embd] */                                                  \
+    X(input_proj)   /* [n_embd, n_layer_input] */                                                  \
     X(router)       /* [n_expert, n_embd] */                                                       \
     X(experts_both) /* gate_up of all experts; else: */                                            \
     X(experts_gate)                                                                                \
@@ -76,14 +89,19 @@ struct model_layer {
     MODEL_MATRICES(MATRIX)
 #undef MATRIX
     struct gpu_view attn_post_norm, ffn_post_norm; /* of what is added; [n_embd] */
-    struct gpu_view head_norm;                     /* of Q and K, [n_head + n_head_kv][head_dim] */
-    struct gpu_view sinks;                         /* [n_head] */
+    struct gpu_view head_norm; /* of Q, K and V, [n_head + n_head_kv (+ n_head_kv)][head_dim] */
+    struct gpu_view sinks;     /* [n_head] */
+    struct gpu_view input_post_norm; /* [n_embd] */
+    float output_scale;              /* of all that leaves the layer; 0: 1 */
 };
 
 struct model_weights {
     struct matrix token_embd;                      /* [n_vocab, n_embd] */
     struct matrix output;                          /* the same; the embedding's if there is none */
     struct gpu_view output_norm, output_norm_bias; /* [n_embd] */
+    struct matrix layer_embd;                      /* [n_vocab, n_layer * n_layer_input] */
+    struct matrix layer_proj;                      /* [n_layer * n_layer_input, n_embd] */
+    struct gpu_view layer_norm;                    /* [n_layer_input] */
     struct gpu_view rope_freqs, rope_freqs_short;  /* [n_rot / 2] */
     struct gpu_view rope, rope_local, rope_short;  /* rotations, see rope_table_create */
     struct model_layer *layers;                    /* [n_layer] */
@@ -105,18 +123,28 @@ enum weight_dim {
     DIM_EXPERTS,
     DIM_FF_EXPERT,
     DIM_FF_SHARED,
+    DIM_LAYER_INPUT,
+    DIM_LAYER_INPUTS,
 };
 /* WEIGHT_TURNS: a matrix; with another it becomes one in which quads of rows of both take turns,
  * where the rows of WEIGHT_MATRIX just follow each other. WEIGHT_BIAS: a vector that belongs to the
  * matrix of the same field, named before. WEIGHT_HEADS: a vector for each head of Q or K, or one
- * for all of them. */
-enum weight_kind { WEIGHT_MATRIX, WEIGHT_TURNS, WEIGHT_VECTOR, WEIGHT_BIAS, WEIGHT_HEADS };
+ * for all of them. WEIGHT_SCALAR: a number for the host. */
+enum weight_kind {
+    WEIGHT_MATRIX,
+    WEIGHT_TURNS,
+    WEIGHT_VECTOR,
+    WEIGHT_BIAS,
+    WEIGHT_HEADS,
+    WEIGHT_SCALAR,
+};
 /* A tensor may hold more than a rule asks for: these rows of it. */
 enum weight_slice { SLICE_ALL, SLICE_Q, SLICE_K, SLICE_V, SLICE_GATE, SLICE_UP };
 #define RULE_LAYER 1u /* one a layer */
 #define RULE_OPTIONAL 2u
-#define RULE_ROTATED 4u /* rows are heads that are rotated */
-#define RULE_EXPERTS 8u /* one after the other for all experts */
+#define RULE_ROTATED 4u  /* rows are heads that are rotated */
+#define RULE_EXPERTS 8u  /* one after the other for all experts */
+#define RULE_INSTEAD 16u /* where no rule before has found a matrix for the field */
 struct weight_rule {
     const char *name;
     enum weight_kind kind;
@@ -154,7 +182,14 @@ hekla_status model_weights_place(struct model *m, const struct gguf *g, const ch
     const struct weight_rule *rules, size_t n_rules, struct hekla_error *err);
 void model_weights_free(struct model *m);
 
-uint64_t model_dim(const struct model_params *p, enum weight_dim dim);
+/* Of a layer; 0: it has nothing of the kind. */
+uint64_t model_dim(const struct model_params *p, enum weight_dim dim, uint32_t layer);
+/* The most that a layer has. */
+uint64_t model_widest(const struct model_params *p, enum weight_dim dim);
+/* Whether K and V of the layer are its own. */
+bool model_has_kv(const struct model_params *p, uint32_t layer);
+/* Every layer is cut alike, by p->head and p->n_ff. */
+void model_shape_layers(struct model_params *p);
 /* Weight bytes read for one decoded token. */
 uint64_t model_decode_bytes(const struct model *m);
 
@@ -180,8 +215,8 @@ bool model_store_slab(const struct model_store *s, uint32_t i, struct gpu_view *
  * rotation by l, row ROPE_LOW + h by 256 h; high covers n_ctx positions. freqs: [n_rot / 2]
  * divisors or NULL. The result is malloc'ed, *bytes long; NULL: out of memory. The same bits on
  * every host. */
-float *rope_table_create(const struct model_rope *rope, uint32_t n_rot, uint32_t n_ctx,
-    const float *freqs, uint64_t *bytes);
-uint64_t rope_table_bytes(uint32_t n_rot, uint32_t n_ctx);
+float *rope_table_create(
+    const struct model_rope *rope, uint32_t n_ctx, const float *freqs, uint64_t *bytes);
+uint64_t rope_table_bytes(const struct model_rope *rope, uint32_t n_ctx);
 
 #endif

@@ -76,9 +76,9 @@ static void det_sincos(double x, double *sin_out, double *cos_out)
 }
 
 /* The pair index whose wavelength makes `turns` rotations over the original context. */
-static double yarn_dim(const struct model_rope *r, uint32_t n_rot, double turns)
+static double yarn_dim(const struct model_rope *r, double turns)
 {
-    return n_rot * det_log(r->original_ctx / (turns * 2 * PI)) / (2 * det_log(r->base));
+    return r->n_rot * det_log(r->original_ctx / (turns * 2 * PI)) / (2 * det_log(r->base));
 }
 
 static double clamp(double x, double low, double high)
@@ -87,18 +87,18 @@ static double clamp(double x, double low, double high)
 }
 
 /* Radians per position of pair i. */
-static double frequency(const struct model_rope *r, uint32_t n_rot, uint32_t i, const float *freqs)
+static double frequency(const struct model_rope *r, uint32_t i, const float *freqs)
 {
-    double plain = det_exp(-2.0 * i / n_rot * det_log(r->base)) / (freqs ? freqs[i] : 1.0);
+    double plain = det_exp(-2.0 * i / r->n_rot * det_log(r->base)) / (freqs ? freqs[i] : 1.0);
     if (r->scaling == ROPE_SCALING_NONE)
         return plain;
     double slow = plain / r->factor;
     if (r->scaling == ROPE_SCALING_LINEAR)
         return slow;
-    double low = exact_floor(yarn_dim(r, n_rot, r->beta_fast));
-    double high = -exact_floor(-yarn_dim(r, n_rot, r->beta_slow));
-    low = clamp(low, 0, n_rot - 1.0);
-    high = clamp(high, 0, n_rot - 1.0);
+    double low = exact_floor(yarn_dim(r, r->beta_fast));
+    double high = -exact_floor(-yarn_dim(r, r->beta_slow));
+    low = clamp(low, 0, r->n_rot - 1.0);
+    high = clamp(high, 0, r->n_rot - 1.0);
     double width = high - low > 0.001 ? high - low : 0.001;
     double keep = (1 - clamp((i - low) / width, 0, 1)) * r->ext_factor;
     return slow * (1 - keep) + plain * keep;
@@ -113,22 +113,24 @@ static double magnitude(const struct model_rope *r)
     return r->attn_factor * (1 + log) / (1 + r->log_multiplier * log);
 }
 
-uint64_t rope_table_bytes(uint32_t n_rot, uint32_t n_ctx)
+uint64_t rope_table_bytes(const struct model_rope *rope, uint32_t n_ctx)
 {
-    return (ROPE_LOW + ((uint64_t)n_ctx + ROPE_LOW - 1) / ROPE_LOW) * (n_rot / 2) * 8;
+    return (ROPE_LOW + ((uint64_t)n_ctx + ROPE_LOW - 1) / ROPE_LOW) * (rope->n_rot / 2) * 8;
 }
 
-float *rope_table_create(const struct model_rope *rope, uint32_t n_rot, uint32_t n_ctx,
-    const float *freqs, uint64_t *bytes)
+float *rope_table_create(
+    const struct model_rope *rope, uint32_t n_ctx, const float *freqs, uint64_t *bytes)
 {
-    uint32_t half = n_rot / 2, rows = ROPE_LOW + (n_ctx + ROPE_LOW - 1) / ROPE_LOW;
-    *bytes = rope_table_bytes(n_rot, n_ctx);
+    uint32_t half = rope->n_rot / 2, rows = ROPE_LOW + (n_ctx + ROPE_LOW - 1) / ROPE_LOW;
+    *bytes = rope_table_bytes(rope, n_ctx);
     float *table = malloc(*bytes ? *bytes : 1);
     if (!table)
         return NULL;
     double scale = magnitude(rope);
     for (uint32_t i = 0; i < half; i++) {
-        double f = frequency(rope, n_rot, i, freqs);
+        double f = frequency(rope, i, freqs);
+        if (f < 1e-20) /* no product with its sine may be too small for some devices */
+            f = 0;
         for (uint32_t row = 0; row < rows; row++) {
             double pos = row < ROPE_LOW ? row : (double)(row - ROPE_LOW) * ROPE_LOW, s, c;
             double size = row < ROPE_LOW ? scale : 1;

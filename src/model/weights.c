@@ -113,7 +113,7 @@ static hekla_status read_part(const struct load *l, const struct part *part, uin
     if (!part->rotated)
         return read_tensor(l, part->tensor, (part->first + first) * bytes, n * bytes, out, err);
     for (uint64_t i = 0; i < n && status == HEKLA_OK; i++) {
-        uint64_t row = load_source_row(&l->m->params.head, true, first + i);
+        uint64_t row = load_source_row(part->rotated, first + i);
         status =
             read_tensor(l, part->tensor, (part->first + row) * bytes, bytes, out + i * bytes, err);
     }
@@ -239,7 +239,7 @@ static hekla_status upload_bias(struct load *l, const struct job *job, struct he
                 l, part->bias, part->bias_first * 4, part->rows * 4, (uint8_t *)file, err);
         for (uint64_t r = 0; part->bias && r < part->rows && status == HEKLA_OK; r++) {
             uint64_t to = job->by_quads ? r / 4 * 8 + p * 4 + r % 4 : at + r;
-            out[to] = file[load_source_row(&l->m->params.head, part->rotated, r)];
+            out[to] = file[load_source_row(part->rotated, r)];
         }
         at += part->rows;
     }
@@ -249,22 +249,23 @@ static hekla_status upload_bias(struct load *l, const struct job *job, struct he
     return status;
 }
 
-/* A norm for each head of Q (they come first in the view) or of K. */
+/* A norm for each head of Q (they come first in the view) or of K, and that of V behind it. */
 static hekla_status upload_heads(struct load *l, const struct job *job, struct hekla_error *err)
 {
-    const struct head_shape *h = &l->m->params.head;
+    const struct head_shape *h = &l->m->params.shapes[job->layer].head;
     bool is_q = job->rule->rows == DIM_HEADS;
     uint32_t n_heads = is_q ? h->n_head : h->n_head_kv, dim = h->head_dim;
-    uint64_t n = (uint64_t)n_heads * dim;
+    uint64_t given = (uint64_t)n_heads * dim, n = given;
     bool each = job->parts[0].tensor->n_elements > dim;
     const float *file = (float *)l->rows;
     struct gpu_view view = *job->vector;
+    n += !is_q && l->m->params.value_norm ? given : 0;
     float *out = malloc(n * sizeof(*out));
     if (!out)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     for (uint64_t i = 0; i < n; i++) {
-        uint64_t from = load_source_row(h, l->m->params.neox, i % dim);
-        out[i] = file[(each ? i / dim * dim : 0) + from];
+        uint64_t from = load_source_row(l->m->params.neox ? h : NULL, i % dim);
+        out[i] = i < given ? file[(each ? i / dim * dim : 0) + from] : 1.0f;
     }
     view.offset += is_q ? 0 : (uint64_t)h->n_head * dim * 4;
     hekla_status status = upload_floats(l, &view, out, n * 4, err);
@@ -280,6 +281,8 @@ static hekla_status upload_vector(struct load *l, const struct job *job, struct 
     hekla_status status = read_tensor(l, t, 0, t->n_bytes, l->rows, err);
     if (status == HEKLA_OK && job->rule->kind == WEIGHT_HEADS)
         status = upload_heads(l, job, err);
+    else if (status == HEKLA_OK && job->scalar)
+        *job->scalar = exact_sanitize(x[0]);
     else if (status == HEKLA_OK) {
         bool last = job->vector == &w->output_norm || job->vector == &w->output_norm_bias;
         for (uint64_t i = 0; last && scale != 0 && i < t->n_elements; i++)
@@ -303,13 +306,13 @@ static hekla_status upload_rope(struct load *l, const struct gpu_view *to,
             if (status != HEKLA_OK)
                 return status;
             freqs = (float *)l->rows;
-            for (uint32_t k = 0; k < p->head.n_rot / 2; k++)
-                if (!(freqs[k] > 1e-6f && freqs[k] < 1e9f))
+            for (uint32_t k = 0; k < rope->n_rot / 2; k++)
+                if (!(freqs[k] > 1e-6f && freqs[k] < 1e38f))
                     return hekla_fail(err, HEKLA_FORMAT,
                         "%s: %.*s[%u] is %g, expected a positive factor", l->file, (int)t->name.n,
                         t->name.data, k, (double)freqs[k]);
         }
-    float *table = rope_table_create(rope, p->head.n_rot, p->n_ctx_train, freqs, &bytes);
+    float *table = rope_table_create(rope, p->n_ctx_train, freqs, &bytes);
     if (!table)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for the rotation table");
     hekla_status status = upload_floats(l, to, table, bytes, err);
@@ -333,10 +336,11 @@ static void reserve_ropes(struct load *l)
 {
     const struct model_params *p = &l->m->params;
     struct model_weights *w = &l->m->weights;
-    uint64_t bytes = rope_table_bytes(p->head.n_rot, p->n_ctx_train);
+    uint64_t bytes = rope_table_bytes(&p->rope, p->n_ctx_train);
     model_store_reserve(l->m->store, bytes, &w->rope);
     if (p->rope_local.base > 0)
-        model_store_reserve(l->m->store, bytes, &w->rope_local);
+        model_store_reserve(
+            l->m->store, rope_table_bytes(&p->rope_local, p->n_ctx_train), &w->rope_local);
     if (p->long_rope)
         model_store_reserve(l->m->store, bytes, &w->rope_short);
 }
@@ -349,7 +353,7 @@ static hekla_status place_job(struct load *l, struct job *job, struct hekla_erro
         if (job->parts[0].tensor->n_bytes > MODEL_STAGING_BYTES)
             return hekla_fail(err, HEKLA_UNSUPPORTED, "%s: tensor %.60s is too large for a vector",
                 l->file, job->rule->name);
-        if (!job->vector->buffer)
+        if (!job->scalar && !job->vector->buffer)
             model_store_reserve(l->m->store, load_vector_floats(l, job) * 4, job->vector);
         return HEKLA_OK;
     }
@@ -437,6 +441,8 @@ void model_weights_free(struct model *m)
     if (w->output.shards != w->token_embd.shards)
         free_matrix(&w->output);
     free_matrix(&w->token_embd);
+    free_matrix(&w->layer_embd);
+    free_matrix(&w->layer_proj);
     for (uint32_t i = 0; w->layers && i < m->params.n_layer; i++) {
         struct model_layer *l = &w->layers[i];
 #define MATRIX(name) free_matrix(&l->name);
@@ -458,7 +464,7 @@ uint64_t model_decode_bytes(const struct model *m)
 {
     const struct model_weights *w = &m->weights;
     const struct model_experts *x = &m->params.experts;
-    uint64_t sum = matrix_bytes(&w->output);
+    uint64_t sum = matrix_bytes(&w->output) + matrix_bytes(&w->layer_proj);
     for (uint32_t i = 0; i < m->params.n_layer; i++) {
         const struct model_layer *l = &w->layers[i];
         uint64_t of_experts = matrix_bytes(&l->experts_both) + matrix_bytes(&l->experts_gate) +

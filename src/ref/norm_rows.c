@@ -35,7 +35,7 @@ static void norm_row(
         if (a->flags & NORM_BIAS)
             v = v + bias[e];
         if (a->flags & NORM_ADD)
-            v = exact_sanitize(y[e]) + v;
+            v = (exact_sanitize(y[e]) + v) * a->scale;
         y[e] = v;
     }
 }

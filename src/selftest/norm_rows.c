@@ -3,29 +3,34 @@
 
 struct shape {
     uint32_t n, rows, tokens;
-    bool centred, bias, add, last, in_place;
+    bool centred, bias, add, last, in_place, shared;
+    float scale;
 };
 
 static void run(struct test *t, const struct shape *s, enum fill fill)
 {
-    test_begin(t, s->tokens, 3, 100, "n=%u rows=%u tokens=%u%s%s%s%s%s fill=%d", s->n, s->rows,
-        s->tokens, s->centred ? " centred" : "", s->bias ? " bias" : "", s->add ? " add" : "",
-        s->last ? " last" : "", s->in_place ? " in place" : "", (int)fill);
+    test_begin(t, s->tokens, 3, 100, "n=%u rows=%u tokens=%u%s%s%s%s%s%s scale=%g fill=%d", s->n,
+        s->rows, s->tokens, s->centred ? " centred" : "", s->bias ? " bias" : "",
+        s->add ? " add" : "", s->last ? " last" : "", s->in_place ? " in place" : "",
+        s->shared ? " shared" : "", (double)s->scale, (int)fill);
     t->list.n_tokens = s->tokens + 2;
     uint32_t all = s->n * s->rows;
     struct rows x = test_rows(t, s->tokens, all + 5, fill);
     struct rows y = s->in_place ? x
                     : s->add    ? test_rows(t, s->tokens, all, fill)
                                 : test_output_rows(t, s->tokens, all);
-    struct norm_rows p = {.g = test_exact_input(t, all, FILL_NORMAL),
+    uint32_t n_g = s->shared ? s->n : all;
+    struct norm_rows p = {.g = test_exact_input(t, n_g, FILL_NORMAL),
         .n = s->n,
         .rows = s->rows,
         .eps = 1e-5f,
+        .scale = s->scale,
         .centred = s->centred,
         .add = s->add,
-        .last = s->last};
+        .last = s->last,
+        .shared = s->shared};
     if (s->bias)
-        p.bias = test_exact_input(t, all, FILL_NORMAL);
+        p.bias = test_exact_input(t, n_g, FILL_NORMAL);
     op_norm_rows(&t->list, y, x, &p);
     for (uint32_t size = 1; size <= 32; size *= 2)
         test_vary(t, &(struct variation){.spec = {size}});
@@ -35,16 +40,24 @@ static void run(struct test *t, const struct shape *s, enum fill fill)
 void selftest_cases_norm_rows(struct test *t)
 {
     static const struct shape shapes[] = {
-        {64, 6, 3, false, false, false, false, true},
-        {192, 1, 2, true, true, false, false, false},
-        {256, 1, 3, false, false, true, false, false},
-        {1056, 1, 2, true, false, false, true, false},
-        {31, 3, 1, true, true, true, false, false},
-        {1, 1, 1, true, true, false, false, false},
-        {2304, 1, 1, false, true, false, false, false},
-        {128, 40, 1, false, false, false, false, true},
-        {4096, 1, 5, true, true, false, true, false},
-        {100, 2, 2, false, false, true, false, true},
+        {.n = 64, .rows = 6, .tokens = 3, .in_place = true},
+        {.n = 192, .rows = 1, .tokens = 2, .centred = true, .bias = true},
+        {.n = 256, .rows = 1, .tokens = 3, .add = true, .scale = 0.7f},
+        {.n = 1056, .rows = 1, .tokens = 2, .centred = true, .last = true},
+        {.n = 31, .rows = 3, .tokens = 1, .centred = true, .bias = true, .add = true},
+        {.n = 32,
+            .rows = 5,
+            .tokens = 3,
+            .bias = true,
+            .add = true,
+            .shared = true,
+            .scale = 0.7071f},
+        {.n = 96, .rows = 4, .tokens = 2, .centred = true, .in_place = true, .shared = true},
+        {.n = 1, .rows = 1, .tokens = 1, .centred = true, .bias = true},
+        {.n = 2304, .rows = 1, .tokens = 1, .bias = true},
+        {.n = 128, .rows = 40, .tokens = 1, .in_place = true},
+        {.n = 4096, .rows = 1, .tokens = 5, .centred = true, .bias = true, .last = true},
+        {.n = 100, .rows = 2, .tokens = 2, .add = true, .in_place = true},
     };
     for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         run(t, &shapes[i], FILL_NORMAL);

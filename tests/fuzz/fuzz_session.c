@@ -3,6 +3,7 @@
  * tests/fuzz/corpus/session. */
 #include "base/checksum.h"
 #include "engine/session_file.h"
+#include "kernels/op.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,13 +29,12 @@ static bool take(const uint8_t *data, size_t size)
     require((status == HEKLA_OK) == !err.text[0], "a refusal says why");
     if (status != HEKLA_OK)
         return false;
-    uint64_t positions = 2ull * f.n_head_kv *
-                         ((uint64_t)(f.n_layer - f.n_local) * f.n_tokens +
-                             (uint64_t)f.n_local * (f.n_tokens - f.local_first));
+    uint64_t cache = 2 * (op_kv_bytes(f.kv_type, f.width) * f.n_tokens +
+                             op_kv_bytes(f.kv_type, f.width_local) * (f.n_tokens - f.local_first));
     require(f.logits == SESSION_HEAD_BYTES + 4ull * f.n_tokens && f.logits <= f.cache &&
                 f.cache <= f.note && f.note <= f.sum && f.sum + 8 == f.end && f.end == size,
         "parts outside the file");
-    require(f.note - f.cache == positions * session_file_row(&f), "a cache of another size");
+    require(f.note - f.cache == cache, "a cache of another size");
     require(f.sum - f.note == f.n_note, "a note of another size");
     session_file_put_head(&f, head);
     require(memcmp(head, data, 72) == 0, "another head");

@@ -93,8 +93,7 @@ static void save_sessions(const char *folder)
 {
     struct session_file f = {.kv_type = 1,
         .n_layer = 2,
-        .n_head_kv = 1,
-        .head_dim = 4,
+        .width = 8,
         .n_vocab = 5,
         .n_ctx = 9,
         .n_tokens = 3,
@@ -102,7 +101,7 @@ static void save_sessions(const char *folder)
         .model_name = "Tiny"};
     save_session(folder, "session/f16", f);
     f.kv_type = 3;
-    f.head_dim = 32;
+    f.width = f.width_local = 32;
     f.n_local = 1;
     f.window = 2;
     f.local_first = 1;

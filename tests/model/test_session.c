@@ -259,11 +259,12 @@ static void damaged_files(void **state)
         const char *words;
     } heads[] = {
         {0, 0, "not a saved session"},
-        {8, 2, "version 2 are not supported"},
+        {8, 1, "version 1 are not supported"},
         {12, 4, "unknown type"},
         {16, UINT32_MAX, "number of layers"},
         {20, UINT32_MAX, "number of layers"},
-        {24, UINT32_MAX, "sizes are impossible"}, /* heads: times the rest, more than 64 bits */
+        {24, UINT32_MAX - 31, "sizes are impossible"}, /* heads: more than 64 bits with the rest */
+        {24, 33, "impossible heads"},
         {28, 33, "impossible heads"},
         {32, 0, "impossible logits"},
         {40, 3, "number of tokens"},
@@ -275,9 +276,8 @@ static void damaged_files(void **state)
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         memcpy(copy, data, n);
         cli_store_le32((unsigned char *)copy + heads[i].at, heads[i].value);
-        if (heads[i].at == 24) { /* with as many layers and tokens as there may be */
-            cli_store_le32((unsigned char *)copy + 16, 4096);
-            cli_store_le32((unsigned char *)copy + 28, 256);
+        if (heads[i].value == UINT32_MAX - 31) { /* with the widest numbers, and most tokens */
+            cli_store_le32((unsigned char *)copy + 12, 0);
             cli_store_le32((unsigned char *)copy + 40, INT32_MAX);
             cli_store_le32((unsigned char *)copy + 44, INT32_MAX);
         }

@@ -184,12 +184,12 @@ static void random_numbers(void **state)
 
 /* Both tables, low and high, against libm's sines.
  * Entries are rounded to floats. */
-static void check_rope(const struct model_rope *r, uint32_t n_rot, const float *freqs,
-    double (*frequency)(uint32_t i), double scale)
+static void check_rope(
+    const struct model_rope *r, const float *freqs, double (*frequency)(uint32_t i), double scale)
 {
-    const uint32_t n_ctx = 5000, half = n_rot / 2;
+    const uint32_t n_ctx = 5000, half = r->n_rot / 2;
     uint64_t bytes;
-    float *table = rope_table_create(r, n_rot, n_ctx, freqs, &bytes);
+    float *table = rope_table_create(r, n_ctx, freqs, &bytes);
     assert_non_null(table);
     assert_int_equal(bytes, (256 + 20) * half * 8);
     for (uint32_t i = 0; i < half; i++)
@@ -234,14 +234,15 @@ static double yarn(uint32_t i)
 static void rotations(void **state)
 {
     (void)state;
-    struct model_rope r = {.base = 10000, .factor = 1, .attn_factor = 1};
-    check_rope(&r, 64, NULL, plain, 1);
+    struct model_rope r = {.base = 10000, .n_rot = 64, .factor = 1, .attn_factor = 1};
+    check_rope(&r, NULL, plain, 1);
     r.factor = 4;
     r.scaling = ROPE_SCALING_LINEAR;
-    check_rope(&r, 64, NULL, quarter, 1);
-    r = (struct model_rope){.base = 500000, .factor = 1, .attn_factor = 1};
-    check_rope(&r, 64, divisors, divided, 1);
+    check_rope(&r, NULL, quarter, 1);
+    r = (struct model_rope){.base = 500000, .n_rot = 64, .factor = 1, .attn_factor = 1};
+    check_rope(&r, divisors, divided, 1);
     r = (struct model_rope){.base = 10000,
+        .n_rot = 64,
         .scaling = ROPE_SCALING_YARN,
         .factor = 16,
         .original_ctx = 4096,
@@ -249,10 +250,10 @@ static void rotations(void **state)
         .attn_factor = 1,
         .beta_fast = 32,
         .beta_slow = 1};
-    check_rope(&r, 64, NULL, yarn, 1 + 0.1 * log(16));
+    check_rope(&r, NULL, yarn, 1 + 0.1 * log(16));
     r.ext_factor = 0; /* then it is plain interpolation */
     r.factor = 4;
-    check_rope(&r, 64, NULL, quarter, 1);
+    check_rope(&r, NULL, quarter, 1);
 }
 
 static void overrides(void **state)

@@ -52,8 +52,8 @@ static void heads(void **state)
     struct session_file f = {.kv_type = 3,
         .n_layer = 5,
         .n_local = 2,
-        .n_head_kv = 7,
-        .head_dim = 64,
+        .width = 3 * 7 * 64,
+        .width_local = 2 * 5 * 32,
         .n_vocab = 99,
         .window = 4,
         .n_ctx = 50,
@@ -65,19 +65,18 @@ static void heads(void **state)
         .n_note = 3};
     uint8_t head[SESSION_HEAD_BYTES];
     assert_true(session_file_place(&f));
-    assert_int_equal(session_file_row(&f), 40);
     assert_int_equal(f.logits, SESSION_HEAD_BYTES + 30 * 4);
     assert_int_equal(f.cache, f.logits + 99 * 4);
-    assert_int_equal(f.note, f.cache + 2 * 7 * 40 * (3 * 30 + 2 * 10));
+    assert_int_equal(f.note, f.cache + 2 * (3 * 7 * 40 * 30 + 2 * 5 * 20 * 10));
     assert_int_equal(f.end, f.note + 3 + 8);
     session_file_put_head(&f, head);
-    assert_memory_equal(head, "heklakv\n\1\0\0\0\3\0\0\0", 16);
-    assert_int_equal(sum_of(head, sizeof(head)), UINT64_C(0xd23ed934839f0432));
+    assert_memory_equal(head, "heklakv\n\2\0\0\0\3\0\0\0", 16);
+    assert_int_equal(sum_of(head, sizeof(head)), UINT64_C(0x8865608d922288b3));
     f.n_tokens = f.n_ctx = INT32_MAX;
-    f.n_layer = 4096;
-    f.n_head_kv = UINT32_MAX;
+    f.kv_type = 0;
+    f.width = f.width_local = UINT32_MAX;
     assert_false(session_file_place(&f));
-    f.n_head_kv = 1;
+    f.width = f.width_local = 32;
     f.n_note = UINT64_MAX - 9;
     assert_false(session_file_place(&f));
 }
