@@ -32,6 +32,11 @@ static void read(struct arch_reader *r, struct model_params *p)
             "%s: gemma4 with experts is not supported, only without", r->file);
         return;
     }
+    if (!gguf_find_tensor(r->g, "rope_freqs.weight")) {
+        r->status =
+            hekla_fail(r->err, HEKLA_FORMAT, "%s: tensor rope_freqs.weight is missing", r->file);
+        return;
+    }
     p->act = GLU_GELU;
     p->embed_scale = sqrtf((float)p->n_embd);
     p->attention.scale = 1;

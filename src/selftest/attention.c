@@ -48,7 +48,7 @@ static void run_with(struct test *t, struct head_shape shape, uint32_t pos, uint
         shape.n_head, shape.n_head_kv, shape.head_dim, pos, tokens, (int)fill, o->window,
         (double)o->softcap, (double)o->temperature, o->sinks.size ? " sinks" : "");
     t->flavour = (o->window ? 1u : 0u) | (o->softcap > 0 ? 2u : 0u) | (o->sinks.size ? 4u : 0u) |
-                 (o->temperature != 0 ? 8u : 0u);
+                 (o->temperature != 0 ? 8u : 0u) | (shape.head_dim > 256 ? 16u : 0u);
     struct attn_options options = *o;
     if (o->sinks.size) /* asked for */
         options.sinks = test_exact_input(t, shape.n_head, FILL_NORMAL);
@@ -64,10 +64,10 @@ static void run_with(struct test *t, struct head_shape shape, uint32_t pos, uint
         op_attention_with(&t->list, out, qkv, &kv, test_output(t, bytes), shape, &options);
     }
     /* llvmpipe of Mesa 22 ends all loops of an invocation after 65535 iterations. */
-    for (uint32_t size = t->flavour || t->list.variant == K_attn_tile ? 129
-                         : pos < 600                                  ? 1
-                         : pos < 3000                                 ? 4
-                                                                      : 8;
+    for (uint32_t size = t->flavour % 16 || t->list.variant == K_attn_tile ? 129
+                         : pos < 600                                       ? 1
+                         : pos < 3000                                      ? 4
+                                                                           : 8;
          size <= 128 && !t->quick; size = 5 * size + 3)
         test_vary(t, &(struct variation){.spec = {size}});
     test_run(t);
@@ -82,7 +82,8 @@ static void run(
 }
 
 static const struct head_shape shapes[] = {{1, 1, 4, 4}, {1, 1, 32, 32}, {4, 2, 64, 64},
-    {3, 3, 80, 80}, {4, 1, 96, 96}, {8, 1, 128, 128}, {2, 2, 256, 256}};
+    {3, 3, 80, 80}, {4, 1, 96, 96}, {8, 1, 128, 128}, {2, 2, 256, 256}, {2, 1, 512, 512}};
+enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
 static const uint32_t positions[] = {0, 1, 63, 127, 128, 129, 255, 256, 300, 1000};
 
 /* Windows around chunks and longer than all there is, soft caps, sinks, a temperature. */
@@ -115,8 +116,8 @@ static void run_decode(struct test *t)
 {
     run_options(t, 1);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
-        run(t, shapes[i % 7], positions[i], 1, FILL_NORMAL);
-    for (uint32_t i = 0; i < 7; i++)
+        run(t, shapes[i % SHAPES], positions[i], 1, FILL_NORMAL);
+    for (uint32_t i = 0; i < SHAPES; i++)
         run(t, shapes[i], 130 + 7 * i, 1, (enum fill)(i % FILL_COUNT));
     for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
         run(t, shapes[2], 400, 1, (enum fill)fill);
@@ -127,8 +128,8 @@ static void run_decode(struct test *t)
 void selftest_cases_attn_tile(struct test *t)
 {
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
-        run(t, shapes[(i + 1) % 7], positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
-    for (uint32_t i = 0; i < 7; i++)
+        run(t, shapes[(i + 1) % SHAPES], positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
+    for (uint32_t i = 0; i < SHAPES; i++)
         run(t, shapes[i], 120, 17, (enum fill)(i % FILL_COUNT));
     for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
         run(t, shapes[2], 126, 4, (enum fill)fill);
@@ -146,8 +147,8 @@ void selftest_cases_attention(struct test *t)
     run_decode(t);
     run_options(t, 3);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
-        run(t, shapes[(i + 1) % 7], positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
-    for (uint32_t i = 0; i < 7; i++)
+        run(t, shapes[(i + 1) % SHAPES], positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
+    for (uint32_t i = 0; i < SHAPES; i++)
         run(t, shapes[i], 120, 17, (enum fill)(i % FILL_COUNT));
     for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
         run(t, shapes[2], 126, 4, (enum fill)fill);

@@ -29,7 +29,8 @@ static void run_ring(struct test *t, struct head_shape shape, uint32_t pos, uint
         shape.n_head, shape.n_head_kv, shape.head_dim, shape.n_rot, pos, tokens, (int)fill, ring);
     t->list.n_tokens = tokens + 1;
     struct rows qkv = test_rows(t, tokens, q + 2 * kv, fill);
-    struct kv_cache cache = test_kv(t, shape, n_ctx, type, -1);
+    struct head_shape held = {.n_head_kv = 1, .head_dim = shape.head_dim};
+    struct kv_cache cache = test_kv(t, kv ? shape : held, n_ctx, type, -1);
     op_rope_kv(&t->list, qkv, q, q + kv, &cache, rotations(t, all, shape.n_rot), shape);
     for (uint32_t size = 1; size <= 128; size = 5 * size + 3)
         test_vary(t, &(struct variation){.spec = {size}, .groups = {(quads + size - 1) / size}});
@@ -47,7 +48,9 @@ void selftest_cases_rope_kv(struct test *t)
     static const struct head_shape shapes[] = {{1, 1, 4, 2}, {4, 1, 32, 32}, {4, 2, 64, 32},
         {3, 3, 80, 80}, {2, 1, 96, 70}, {8, 1, 128, 128}, {2, 2, 256, 64}};
     static const uint32_t positions[] = {0, 1, 31, 32, 255, 256, 257, 300, 1023};
-    run(t, (struct head_shape){4, 2, 64, 0}, 37, 3, FILL_NORMAL); /* without rotation */
+    run(t, (struct head_shape){4, 2, 64, 0}, 37, 3, FILL_NORMAL);  /* without rotation */
+    run(t, (struct head_shape){4, 0, 64, 64}, 37, 3, FILL_NORMAL); /* Q alone */
+    run(t, (struct head_shape){2, 1, 512, 512}, 37, 2, FILL_NORMAL);
     run_ring(t, shapes[2], 250, 17, FILL_NORMAL, 128);
     run_ring(t, shapes[1], 1023, 3, FILL_NORMAL, 256);
     for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {

@@ -2,14 +2,17 @@
  * Tiny random models of many architectures and shapes against another engine's logits at every
  * position (../shared/archs, see its README for the bounds). The bits must not depend on the
  * device, which is compared with the reference, nor on how a prompt is cut. What is not supported
- * must be refused by name.
+ * must be refused by name. Layers that are cut in different ways are kept in saved sessions, and
+ * where values are the keys nothing changes but for the tensors that are not there.
  *
  * The F32, F16 and BF16 models are written by make_models.py there, which needs python3 and numpy;
  * HEKLA_ARCH_MODELS names a folder where that was done before, HEKLA_ARCH_ONLY how the names begin
  * of the cases that are wanted.
  */
+#include "gguf/write.h"
 #include "json.h"
 #include "model_test.h"
+#include "quant/quant.h"
 
 #include <math.h>
 #include <sys/stat.h>
@@ -269,6 +272,190 @@ static void windows(void **state)
     free(rows[1]);
 }
 
+/* ---- gemma4: layers that differ ----------------------------------------------------------------
+ */
+
+static bool find_gemma4(char path[2 * TEST_PATH])
+{
+    snprintf(path, 2 * TEST_PATH, "%s/gemma4.gguf", models);
+    return *models && access(path, R_OK) == 0;
+}
+
+static bool is_named(const struct gguf_tensor *t, const char *end)
+{
+    size_t n = strlen(end);
+    return t->name.n >= n && !memcmp(t->name.data + t->name.n - n, end, n);
+}
+
+/* The same model with another number; values: or with those of K for V, with tensors or without. */
+enum values { VALUES_OWN, VALUES_ARE_KEYS, VALUES_MISSING };
+
+static void write_variant(
+    const char *path, const struct gguf_u32_key *set, enum values values, char *out)
+{
+    static const char *const leave[] = {NULL};
+    struct gguf_writer w = {0};
+    struct hekla_error err = {0};
+    struct gguf *from;
+    uint64_t n, kept = 0;
+    if (gguf_open(&from, path, quant_file_bytes, &err))
+        fail_msg("%s", err.text);
+    struct gguf_tensor *tensors = calloc((size_t)from->n_tensors, sizeof(*tensors));
+    const struct gguf_tensor **of = calloc((size_t)from->n_tensors, sizeof(*of));
+    assert_true(tensors && of);
+    for (uint64_t i = 0; i < from->n_tensors; i++) {
+        const struct gguf_tensor *t = &from->tensors[i];
+        char key[80];
+        of[kept] = t;
+        if (values != VALUES_OWN && is_named(t, ".attn_v.weight")) {
+            snprintf(key, sizeof(key), "%.*s", (int)t->name.n, t->name.data);
+            *strstr(key, "attn_v") = 0;
+            strcat(key, "attn_k.weight");
+            of[kept] = gguf_find_tensor(from, key);
+            assert_non_null(of[kept]);
+            if (values == VALUES_MISSING)
+                continue;
+        }
+        tensors[kept++] = *t;
+    }
+    const struct gguf_head head = {.from = from,
+        .set = set,
+        .n_set = set ? 1 : 0,
+        .leave = leave,
+        .tensors = tensors,
+        .n_tensors = kept,
+        .alignment = 32};
+    if (gguf_write_head(&w, &head, &n, &err))
+        fail_msg("%s", err.text);
+    char *file = calloc((size_t)n, 1);
+    assert_non_null(file);
+    memcpy(file, w.data, (size_t)w.n);
+    for (uint64_t i = 0; i < kept; i++)
+        memcpy(file + tensors[i].offset, from->files[0].data + of[i]->offset,
+            (size_t)tensors[i].n_bytes);
+    FILE *f = fopen(out, "wb");
+    assert_true(f && fwrite(file, 1, (size_t)n, f) == n && fclose(f) == 0);
+    free(file);
+    free(w.data);
+    free(of);
+    free(tensors);
+    gguf_close(from);
+}
+
+static void make_temporary(char out[TEST_PATH])
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(out, TEST_PATH, "%s/hekla-archs-file-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    int file = mkstemp(out);
+    assert_true(file >= 0);
+    close(file);
+}
+
+static void values_that_are_keys(void **state)
+{
+    (void)state;
+    struct arch_case c = {.name = "gemma4 without V"};
+    char path[2 * TEST_PATH];
+    size_t size = N_ROWS * N_VOCAB * sizeof(float);
+    float *rows[2] = {malloc(size), malloc(size)};
+    assert_true(rows[0] && rows[1]);
+    if (!find_gemma4(path))
+        skip();
+    make_prompt(c.prompt, N_PROMPT, N_VOCAB);
+    make_prompt(c.next, N_NEXT, N_VOCAB);
+    make_temporary(c.model);
+    for (int i = 0; i < 2; i++) {
+        write_variant(path, NULL, i ? VALUES_MISSING : VALUES_ARE_KEYS, c.model);
+        hekla_model *model = open_case(&c, NULL);
+        compute(model, &c, 0, rows[i]);
+        if (i)
+            check_bits(model, &c, rows[i]);
+        hekla_model_close(model);
+    }
+    assert_memory_equal(rows[0], rows[1], size);
+    unlink(c.model);
+    free(rows[0]);
+    free(rows[1]);
+}
+
+static void bad_layers(void **state)
+{
+    (void)state;
+    static const struct {
+        struct gguf_u32_key key;
+        hekla_status status;
+        const char *words;
+    } cases[] = {
+        {{"gemma4.expert_count", 4}, HEKLA_UNSUPPORTED, "gemma4 with experts is not supported"},
+        {{"gemma4.attention.shared_kv_layers", 6}, HEKLA_FORMAT, "is 6, expected 0 to 5"},
+        {{"gemma4.attention.shared_kv_layers", 5}, HEKLA_FORMAT, "layer 3 has no keys and values"},
+        {{"gemma4.attention.shared_kv_layers", 1}, HEKLA_FORMAT, "blk.4.attn_k.weight is missing"},
+        {{"gemma4.attention.key_length_swa", 1024}, HEKLA_FORMAT, "expected 4 to 512"},
+        {{"gemma4.attention.key_length_swa", 36}, HEKLA_UNSUPPORTED, "only equal multiples of 4"},
+        {{"gemma4.attention.value_length_swa", 30}, HEKLA_UNSUPPORTED, "only equal multiples of 4"},
+        {{"gemma4.attention.key_length", 32}, HEKLA_UNSUPPORTED, "only equal multiples of 4"},
+        {{"gemma4.rope.dimension_count_swa", 33}, HEKLA_FORMAT, "is 33, expected 2 to 32"},
+        {{"gemma4.rope.dimension_count_swa", 31}, HEKLA_FORMAT, "is 31, expected an even number"},
+        {{"gemma4.embedding_length_per_layer_input", 36}, HEKLA_UNSUPPORTED, "multiples of 32"},
+        {{"gemma4.embedding_length_per_layer_input", 0}, HEKLA_UNSUPPORTED,
+            "per_layer_token_embd.weight is not one"},
+        {{"gemma4.feed_forward_length", 192}, HEKLA_FORMAT, "is 128 x 160 x 1, expected 128 x 192"},
+    };
+    struct arch_case c;
+    char path[2 * TEST_PATH];
+    if (!find_gemma4(path))
+        skip();
+    make_temporary(c.model);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        hekla_model *model = NULL;
+        struct hekla_error err;
+        write_variant(path, &cases[i].key, VALUES_OWN, c.model);
+        hekla_status status = hekla_model_open(
+            &model, &(struct hekla_model_options){.path = c.model, .device = "ref"}, &err);
+        if (status != cases[i].status || !strstr(err.text, cases[i].words))
+            fail_msg("status %d, \"%s\" does not tell \"%s\"", status, err.text, cases[i].words);
+    }
+    unlink(c.model);
+}
+
+/* Saved in the middle and restored by the reference with other rings. */
+static void saved_layers(void **state)
+{
+    (void)state;
+    enum { N = 90, HALF = 47 };
+    static const enum hekla_kv_type types[] = {HEKLA_KV_F32, HEKLA_KV_F16, HEKLA_KV_Q4_0};
+    char path[2 * TEST_PATH], file[TEST_PATH];
+    hekla_token tokens[N];
+    struct hekla_error err;
+    if (!find_gemma4(path))
+        skip();
+    make_prompt(tokens, N, N_VOCAB);
+    make_temporary(file);
+    hekla_model *model = open_model(path, NULL), *ref = open_model(path, "ref");
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        struct hekla_session_options options = {.n_ctx = 256, .n_batch = 64, .kv_type = types[i]};
+        hekla_session *session = open_session(model, &options);
+        eval(session, tokens, HALF);
+        if (hekla_session_save(session, file, NULL, 0, &err))
+            fail_msg("%s", err.text);
+        eval(session, tokens + HALF, N - HALF);
+        uint64_t hash = hash_row(CLI_HASH_START, hekla_session_logits(session), N_VOCAB);
+        hekla_session_close(session);
+        options.n_ctx = 200;
+        options.n_batch = 7;
+        session = open_session(ref, &options);
+        if (hekla_session_restore(session, file, NULL, NULL, &err))
+            fail_msg("%s", err.text);
+        eval(session, tokens + HALF, N - HALF);
+        if (hash != hash_row(CLI_HASH_START, hekla_session_logits(session), N_VOCAB))
+            fail_msg("a restored session gives other bits, with caches of type %d", types[i]);
+        hekla_session_close(session);
+    }
+    hekla_model_close(model);
+    hekla_model_close(ref);
+    unlink(file);
+}
+
 /* The system's python3 first: it is the one that the distribution's numpy belongs to. */
 static bool run_make_models(const char *folder)
 {
@@ -311,7 +498,9 @@ static void remove_models(void)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(windows), cmocka_unit_test(all_cases)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(windows),
+        cmocka_unit_test(values_that_are_keys), cmocka_unit_test(bad_layers),
+        cmocka_unit_test(saved_layers), cmocka_unit_test(all_cases)};
     shared = find_shared();
     if (!shared)
         return TEST_SKIPPED;
