@@ -59,15 +59,19 @@ macro(add_spirv name quant)
         set(index QT_${quant})
         set(include -I${gen}/quant/${quant})
     endif()
-    set(output ${gen}/${symbol}.inc)
-    add_custom_command(OUTPUT ${output}
-        COMMAND ${GLSLC} -O --target-env=vulkan1.2 -mfmt=c -MD -MF ${output}.d ${include}
-            -I${CMAKE_SOURCE_DIR}/shaders ${CMAKE_SOURCE_DIR}/shaders/${name}.comp -o ${output}
-        DEPENDS ${CMAKE_SOURCE_DIR}/shaders/${name}.comp ${GLSLC} DEPFILE ${output}.d
-        COMMENT "glslc ${symbol}" VERBATIM)
+    if(HEKLA_MODULES)
+        set(output ${HEKLA_MODULES}/gen/${symbol}.inc)
+    else()
+        set(output ${gen}/${symbol}.inc)
+        add_custom_command(OUTPUT ${output}
+            COMMAND ${GLSLC} -O --target-env=vulkan1.2 -mfmt=c -MD -MF ${output}.d ${include}
+                -I${CMAKE_SOURCE_DIR}/shaders ${CMAKE_SOURCE_DIR}/shaders/${name}.comp -o ${output}
+            DEPENDS ${CMAKE_SOURCE_DIR}/shaders/${name}.comp ${GLSLC} DEPFILE ${output}.d
+            COMMENT "glslc ${symbol}" VERBATIM)
+    endif()
     list(APPEND shader_outputs ${output})
     string(APPEND shader_arrays
-        "static const uint32_t spv_${symbol}[] =\n#include \"${symbol}.inc\"\n    ;\n")
+        "static const uint32_t spv_${symbol}[] =\n#include \"${output}\"\n    ;\n")
     string(APPEND shader_table
         "    {K_${name}, ${index}, spv_${symbol}, sizeof(spv_${symbol})},\n")
     math(EXPR shader_count "${shader_count} + 1")

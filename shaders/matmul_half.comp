@@ -195,11 +195,14 @@ void main()
         add_stage(acc, row, col);
         barrier();
     }
-    [[unroll]] for (uint r = 0u; r < FRAGMENT_ROWS; r++)
-        [[unroll]] for (uint c = 0u; c < FRAGMENT_COLS; c++) {
-            coopMatStore(acc[r][c], tile_y, gl_SubgroupID * M * N, M, COLUMNS_FIRST);
-            barrier();
-            store_sums(row + r * M, col + c * N);
-            barrier();
-        }
+    /* Only what needs constant indices is unrolled: a longer body some compilers leave a loop. */
+    for (uint f = 0u; f < FRAGMENT_ROWS * FRAGMENT_COLS; f++) {
+        [[unroll]] for (uint i = 0u; i < FRAGMENT_ROWS * FRAGMENT_COLS; i++)
+            if (i == f)
+                coopMatStore(acc[i / FRAGMENT_COLS][i % FRAGMENT_COLS], tile_y, gl_SubgroupID * M * N, M,
+                             COLUMNS_FIRST);
+        barrier();
+        store_sums(row + f / FRAGMENT_COLS * M, col + f % FRAGMENT_COLS * N);
+        barrier();
+    }
 }

@@ -4,8 +4,17 @@
 
 #include "kernels/op.h"
 
+/* Rows of a former run's CSV, by the hash in their last column. */
+struct isa_known;
+/* NULL: none can be read. */
+struct isa_known *isa_known_read(const char *path);
+void isa_known_free(struct isa_known *k);
+/* Prints the row of that hash; false: there is none. */
+bool isa_known_print(const struct isa_known *k, uint64_t from);
+
 void isa_print_header(void);
-void isa_print_row(const struct op *op, const struct gpu_statistics *s);
+/* from: a hash of all that the driver's compiler was given. */
+void isa_print_row(const struct op *op, const struct gpu_statistics *s, uint64_t from);
 void isa_print_raw(const struct op *op, const struct gpu_statistics *s);
 
 /* The inner loop that multiplies: the one with most dot products, else most fused multiply-adds,

@@ -1,16 +1,19 @@
 /*
  * isa_stats: what a GPU's driver makes of hekla's kernels, without running them.
  *
- *   isa_stats [--raw] [FORMAT ...]     the device named by HEKLA_TEST_DEVICE, else the best
+ *   isa_stats [--raw | --known CSV] [FORMAT ...]     the device named by HEKLA_TEST_DEVICE, else
+ * the best
  *
  * For each weight format (or those named), the ops of a one-layer model of Llama 8B's shape are
  * built as the product builds them on this device (with HEKLA_CAPS), for one token and for a batch;
  * every pipeline of theirs is compiled once and the driver's statistics are printed as CSV. --raw
- * prints the driver's own names instead. tools/isa runs this on all of tools/gpulab's GPUs.
+ * prints the driver's own names instead; --known takes a former run's figures of what the same
+ * driver was given then. tools/isa runs this on all of tools/gpulab's GPUs.
  */
 #include "isa.h"
 
 #include "arch/shape.h"
+#include "base/hash.h"
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -24,7 +27,8 @@ enum { MOST_PIPELINES = 4096 };
 struct state {
     struct gpu_device *dev;
     bool raw;
-    char **formats; /* none: all */
+    struct isa_known *known; /* may be NULL */
+    char **formats;          /* none: all */
     int n_formats;
     struct op *seen; /* [MOST_PIPELINES]: one op of each pipeline */
     uint32_t n;
@@ -40,19 +44,38 @@ static bool is_new(struct state *s, const struct op *op)
     return s->n < MOST_PIPELINES;
 }
 
+/* Of all that the compiler is given; and the row's name, which says what is counted. */
+static uint64_t hash_info(
+    const struct state *s, const struct op *op, const struct gpu_pipeline_info *info)
+{
+    const struct gpu_caps *caps = gpu_device_caps(s->dev);
+    const char *driver = gpu_device_identity(s->dev)->driver, *device = gpu_device_name(s->dev);
+    const uint64_t more[] = {(uint64_t)op->kernel, (uint64_t)op->quant, info->n_buffers,
+        info->subgroup, info->size_x, caps->subgroup, caps->subgroup_min, caps->subgroup_max};
+    uint64_t h = hash_bytes(info->words, info->bytes);
+    h = hash_u64(h ^ hash_bytes(info->spec, info->n_spec * sizeof(*info->spec)));
+    h = hash_u64(h ^ hash_bytes(more, sizeof(more)));
+    h = hash_u64(h ^ hash_bytes(driver, strlen(driver)));
+    return hash_u64(h ^ hash_bytes(device, strlen(device)));
+}
+
 static hekla_status measure(struct state *s, const struct op *op)
 {
     struct gpu_pipeline_info info;
     struct gpu_statistics statistics;
     hekla_status status = plan_pipeline_info(op, &info, &s->err);
-    if (status == HEKLA_OK)
-        status = gpu_pipeline_statistics(s->dev, &info, &statistics, &s->err);
+    if (status != HEKLA_OK)
+        return status;
+    uint64_t from = hash_info(s, op, &info);
+    if (!s->raw && isa_known_print(s->known, from))
+        return HEKLA_OK;
+    status = gpu_pipeline_statistics(s->dev, &info, &statistics, &s->err);
     if (status != HEKLA_OK)
         return status;
     if (s->raw)
         isa_print_raw(op, &statistics);
     else
-        isa_print_row(op, &statistics);
+        isa_print_row(op, &statistics, from);
     gpu_statistics_free(&statistics);
     return HEKLA_OK;
 }
@@ -173,15 +196,19 @@ static hekla_status measure_all(struct state *s)
 int main(int argc, char **argv)
 {
     bool raw = argc > 1 && strcmp(argv[1], "--raw") == 0;
-    struct state s = {.raw = raw, .formats = argv + 1 + raw, .n_formats = argc - 1 - raw};
-    if (s.n_formats && s.formats[0][0] == '-') {
-        fprintf(stderr, "usage: isa_stats [--raw] [FORMAT ...]\n");
+    bool known = argc > 2 && strcmp(argv[1], "--known") == 0;
+    int first = 1 + raw + 2 * known;
+    struct state s = {.raw = raw, .formats = argv + first, .n_formats = argc - first};
+    if (s.n_formats && s.formats[0][0] == '-' && s.formats[0][1]) {
+        fprintf(stderr, "usage: isa_stats [--raw | --known CSV] [FORMAT ...]\n");
         return 2;
     }
+    s.known = known ? isa_known_read(argv[2]) : NULL;
     s.seen = calloc(MOST_PIPELINES, sizeof(*s.seen));
     hekla_status status = s.seen ? measure_all(&s) : HEKLA_MEMORY;
     if (status != HEKLA_OK)
         fprintf(stderr, "isa_stats: %s\n", s.err.text[0] ? s.err.text : "not enough memory");
     free(s.seen);
+    isa_known_free(s.known);
     return status == HEKLA_OK ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 /* The statistics of drivers under common names. */
 #include "isa.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ void isa_print_header(void)
     printf("kernel,format,spec,subgroup");
     for (int i = 0; i < N_COLUMNS; i++)
         printf(",%s", columns[i].name);
-    printf(",alu_per_weight,loads_per_32_weights\n");
+    printf(",alu_per_weight,loads_per_32_weights,from\n");
 }
 
 static void print_column(const struct column *c, const struct gpu_statistics *s)
@@ -52,14 +53,14 @@ static void print_loop(const struct op *op, const struct gpu_statistics *s)
     bool wanted =
         kernel_rows[op->kernel].base == K_matvec && quant_types[op->quant].class == QUANT_CLASS_INT;
     if (!wanted || !isa_find_loop(s->assembly, s->subgroup_size, &loop)) {
-        printf(",,\n");
+        printf(",,");
         return;
     }
     double weights = loop.dots > 0 ? 4 * loop.dots / op->spec[SPEC_COLS] : 32 * 4;
-    printf(",%.2f,%.2f\n", loop.alu / weights, 32 * loop.loads / weights);
+    printf(",%.2f,%.2f", loop.alu / weights, 32 * loop.loads / weights);
 }
 
-void isa_print_row(const struct op *op, const struct gpu_statistics *s)
+void isa_print_row(const struct op *op, const struct gpu_statistics *s, uint64_t from)
 {
     printf(
         "%s,%s,", kernel_rows[op->kernel].name, op->quant < 0 ? "-" : quant_types[op->quant].name);
@@ -69,6 +70,7 @@ void isa_print_row(const struct op *op, const struct gpu_statistics *s)
     for (int i = 0; i < N_COLUMNS; i++)
         print_column(&columns[i], s);
     print_loop(op, s);
+    printf(",%016" PRIx64 "\n", from);
 }
 
 void isa_print_raw(const struct op *op, const struct gpu_statistics *s)

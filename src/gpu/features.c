@@ -28,8 +28,10 @@ static void query_sizes(VkPhysicalDevice physical, uint32_t usual, struct gpu_ca
     vkGetPhysicalDeviceProperties2(
         physical, &(VkPhysicalDeviceProperties2){
                       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &sizes});
+    /* A driver with one size (NVK) may not take it as a choice. */
     bool choice = feature.subgroupSizeControl && feature.computeFullSubgroups &&
-                  sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
+                  (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT ||
+                      sizes.minSubgroupSize == sizes.maxSubgroupSize);
     if (!choice && sizes.minSubgroupSize != sizes.maxSubgroupSize) {
         out->subgroup_min = out->subgroup_max = 0; /* any, and nobody says which */
     } else if (choice) {

@@ -30,7 +30,7 @@ hekla_status gpu_pipeline_compile(struct gpu_device *dev, struct gpu_pipeline *o
             .stage =
                 {
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                    .pNext = choice ? &size : NULL,
+                    .pNext = choice && caps->subgroup_min != caps->subgroup_max ? &size : NULL,
                     .flags =
                         full ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT : 0,
                     .stage = VK_SHADER_STAGE_COMPUTE_BIT,
