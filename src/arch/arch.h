@@ -53,7 +53,9 @@ enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 #define BLOCK_ATTN_MAYBE_V 0x20000u /* Q, K and V, and where there is no V, K is */
 #define BLOCK_LAYER_INPUT 0x40000u  /* each layer gets something of a token besides */
 #define BLOCK_OUTPUT_SCALE 0x80000u /* of layers; or without */
-#define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
+#define BLOCK_ATTN_NORM 0x100000u   /* before attention */
+#define BLOCK_WIDE_NORM 0x200000u   /* of Q and of K, all heads together */
+#define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
 
 /* Reads keys by their names behind the architecture's; the first failure stays. */
 struct arch_reader {
@@ -82,6 +84,8 @@ float arch_read_f32(struct arch_reader *r, const char *key, float fallback);
 bool arch_read_bool(struct arch_reader *r, const char *key, bool fallback);
 /* Which layers see a window: those of a `pattern` but the last of each, unless the file says. */
 void arch_read_window(struct arch_reader *r, struct model_params *p, uint32_t pattern);
+/* Where layers see a window, the others do not mark positions. */
+void arch_global_unmarked(struct model_params *p);
 /* Experts in place of the feed-forward part, as many as the file says; n 0: none. */
 void arch_read_experts(struct arch_reader *r, struct model_params *p);
 

@@ -15,14 +15,15 @@ struct matvec_input arch_input_for(const struct build *b, struct rows x, struct 
     return (struct matvec_input){x, q8};
 }
 
-void arch_norm(
-    const struct build *b, struct rows y, struct gpu_view g, struct gpu_view bias, bool last)
+struct rows arch_norm(const struct build *b, struct gpu_view g, struct gpu_view bias, bool last)
 {
+    if (!g.buffer)
+        return b->s->x;
     if (!b->p->layer_norm) {
-        op_rmsnorm(b->list, y, b->s->x, g, b->p->norm_eps, last);
-        return;
+        op_rmsnorm(b->list, b->s->norm, b->s->x, g, b->p->norm_eps, last);
+        return b->s->norm;
     }
-    op_norm_rows(b->list, y, b->s->x,
+    op_norm_rows(b->list, b->s->norm, b->s->x,
         &(struct norm_rows){.g = g,
             .bias = bias,
             .n = b->p->n_embd,
@@ -30,6 +31,7 @@ void arch_norm(
             .eps = b->p->norm_eps,
             .centred = true,
             .last = last});
+    return b->s->norm;
 }
 
 void arch_narrow(struct rows *x, struct rows_q8 *q8, uint32_t n)
@@ -86,13 +88,38 @@ static struct attention attention_of(const struct build *b, uint32_t layer)
 }
 
 /* Whether one dispatch can norm, multiply, rotate and store: for the one token of a decode step. */
-static bool can_fuse(
-    const struct build *b, const struct matrix *const *all, uint32_t n, const struct kv_cache *kv)
+static bool can_fuse(const struct build *b, const struct matrix *const *all, uint32_t n,
+    const struct kv_cache *kv, bool norm)
 {
     for (uint32_t i = 0; i < n; i++)
         if (all[i]->n_shards && !op_can_qkv(b->list, all[i], kv))
             return false;
-    return !b->p->layer_norm && !b->p->parallel;
+    return norm && !b->p->layer_norm && !b->p->parallel;
+}
+
+/* Norms of Q, of K behind it, and of V. */
+static void norm_heads(
+    const struct build *b, const struct model_layer *l, const struct attention *a)
+{
+    const struct model_params *p = b->p;
+    const struct head_shape *h = &a->own;
+    struct rows x = b->s->qkv;
+    struct norm_rows norm = {.g = l->head_norm,
+        .n = h->head_dim,
+        .rows = h->n_head + h->n_head_kv * (p->value_norm ? 2 : 1),
+        .eps = p->norm_eps,
+        .centred = p->layer_norm};
+    if (p->blocks & BLOCK_WIDE_NORM) {
+        norm.n = a->k_first;
+        norm.rows = 1;
+        op_norm_rows(b->list, x, x, &norm);
+        x.view.offset += a->k_first * UINT64_C(4);
+        x.view.size -= a->k_first * UINT64_C(4);
+        norm.g.offset += a->k_first * UINT64_C(4);
+        norm.g.size -= a->k_first * UINT64_C(4);
+        norm.n = a->v_first - a->k_first;
+    }
+    op_norm_rows(b->list, x, x, &norm);
 }
 
 /* s->x -> Q in s->qkv, K and V in the cache. */
@@ -104,12 +131,11 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
     const uint32_t row[] = {0, 0, a->k_first, a->v_first};
     bool heads = l->head_norm.buffer;
     const struct norm_input norm = {s->x, l->attn_norm, p->norm_eps};
-    bool fused = can_fuse(b, all, 4, a->kv);
+    bool fused = can_fuse(b, all, 4, a->kv, l->attn_norm.buffer);
     struct matvec_input in = {0};
-    if (!fused) {
-        arch_norm(b, s->norm, l->attn_norm, l->attn_norm_bias, false);
-        in = arch_input_for(b, s->norm, s->embd_q8, all, 4, 0);
-    }
+    if (!fused)
+        in = arch_input_for(
+            b, arch_norm(b, l->attn_norm, l->attn_norm_bias, false), s->embd_q8, all, 4, 0);
     for (int i = 0; i < 4; i++) {
         if (!all[i]->n_shards)
             continue;
@@ -120,13 +146,8 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
         else
             op_norm_qkv(b->list, s->qkv, a->kv, all[i], row[i], &norm, a->rope, a->own);
     }
-    if (heads) /* of Q, of K behind it, and of V */
-        op_norm_rows(b->list, s->qkv, s->qkv,
-            &(struct norm_rows){.g = l->head_norm,
-                .n = a->own.head_dim,
-                .rows = a->own.n_head + a->own.n_head_kv * (p->value_norm ? 2 : 1),
-                .eps = p->norm_eps,
-                .centred = p->layer_norm});
+    if (heads)
+        norm_heads(b, l, a);
     if (!fused || heads)
         op_rope_kv(b->list, s->qkv, a->k_first, a->v_first, a->kv, a->rope, a->own);
 }
@@ -211,9 +232,9 @@ static void build_logits(const struct build *b, bool last)
         op_norm_matvec(b->list, s->logits, 0, &w->output, &norm);
         n_cols = 1;
     } else {
-        arch_norm(b, s->norm, w->output_norm, w->output_norm_bias, last);
-        struct matvec_input in = arch_input_for(
-            b, s->norm, s->embd_q8, (const struct matrix *[]){&w->output}, 1, n_cols);
+        struct rows x = arch_norm(b, w->output_norm, w->output_norm_bias, last);
+        struct matvec_input in =
+            arch_input_for(b, x, s->embd_q8, (const struct matrix *[]){&w->output}, 1, n_cols);
         op_matvec(b->list, s->logits, 0, &w->output, &in, w->output.bias, false, n_cols);
     }
     if (b->p->output_softcap > 0)

@@ -1,11 +1,10 @@
 /* The feed-forward part of a layer: dense, of experts, or both. */
 #include "arch/internal.h"
 
-/* s->x -> s->norm; nothing if it has the attention's input, which is still there. */
-static void build_norm(const struct build *b, const struct model_layer *l)
+/* What is multiplied: the norm of s->x, or the attention's input, which is still there. */
+static struct rows build_norm(const struct build *b, const struct model_layer *l)
 {
-    if (!b->p->parallel)
-        arch_norm(b, b->s->norm, l->ffn_norm, l->ffn_norm_bias, false);
+    return b->p->parallel ? b->s->norm : arch_norm(b, l->ffn_norm, l->ffn_norm_bias, false);
 }
 
 static bool is_int(const struct matrix *w)
@@ -31,17 +30,15 @@ static struct matvec_input build_gate_up(
     struct rows ff = s->ff;
     struct rows_q8 ff_q8 = s->ff_q8;
     arch_narrow(&ff, &ff_q8, l->down.layout.n);
-    bool rms = !p->layer_norm && !p->parallel && p->act == GLU_SILU;
+    bool rms = l->ffn_norm.buffer && !p->layer_norm && !p->parallel && p->act == GLU_SILU;
     if (!normed && rms && op_can_norm(b->list, &l->gate_up) && is_int(&l->down)) {
         struct norm_input norm = {s->x, l->ffn_norm, p->norm_eps};
         op_norm_swiglu(b->list, ff_q8, &l->gate_up, &norm);
         return (struct matvec_input){ff, ff_q8};
     }
     struct matvec_input in = {s->norm, s->embd_q8};
-    if (!normed) {
-        build_norm(b, l);
-        in = arch_input_for(b, s->norm, s->embd_q8, all, 3, 0);
-    }
+    if (!normed)
+        in = arch_input_for(b, build_norm(b, l), s->embd_q8, all, 3, 0);
     if (p->act == GLU_SILU && op_can_swiglu(b->list, &l->gate_up)) {
         op_swiglu(b->list, ff, &l->gate_up, &in);
         return arch_input_for(b, ff, ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
@@ -64,8 +61,7 @@ static void build_experts(const struct build *b, const struct model_layer *l)
     const struct matrix *all[] = {
         &l->router, &l->experts_both, &l->experts_gate, &l->experts_up, &l->gate_up, &l->gate};
     const uint32_t first[] = {0, 0, s->pair_up_first};
-    build_norm(b, l);
-    struct matvec_input in = arch_input_for(b, s->norm, s->embd_q8, all, 6, 0);
+    struct matvec_input in = arch_input_for(b, build_norm(b, l), s->embd_q8, all, 6, 0);
     op_matvec(b->list, s->scores, 0, &l->router, &in, l->router.bias, false, 0);
     op_route(b->list, &s->pairs, s->scores, &x->routing, (struct gpu_view){0});
     for (int i = 0; i < 3; i++) {

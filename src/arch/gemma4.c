@@ -66,8 +66,8 @@ static void read(struct arch_reader *r, struct model_params *p)
 }
 
 const struct arch arch_gemma4 = {
-    .blocks = BLOCK_MODEL | BLOCK_ATTN_MAYBE_V | BLOCK_FFN | BLOCK_FFN_NORM | BLOCK_POST_NORM |
-              BLOCK_HEAD_NORM | BLOCK_OUTPUT_SCALE,
+    .blocks = BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN_MAYBE_V | BLOCK_FFN | BLOCK_FFN_NORM |
+              BLOCK_POST_NORM | BLOCK_HEAD_NORM | BLOCK_OUTPUT_SCALE,
     .neox = true,
     .read = read,
 };

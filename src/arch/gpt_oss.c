@@ -11,7 +11,7 @@ static void read(struct arch_reader *r, struct model_params *p)
 }
 
 const struct arch arch_gpt_oss = {
-    .blocks = BLOCK_MODEL | BLOCK_ATTN | BLOCK_ATTN_NORM_IS_FFN | BLOCK_SINKS,
+    .blocks = BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN | BLOCK_ATTN_NORM_IS_FFN | BLOCK_SINKS,
     .neox = true,
     .read = read,
 };

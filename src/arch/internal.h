@@ -15,9 +15,8 @@ struct build {
 /* Makes the 8-bit form of x where a matrix needs it. */
 struct matvec_input arch_input_for(const struct build *b, struct rows x, struct rows_q8 q8,
     const struct matrix *const *matrices, uint32_t n_matrices, uint32_t n_cols);
-/* y = the model's kind of norm of x. */
-void arch_norm(
-    const struct build *b, struct rows y, struct gpu_view g, struct gpu_view bias, bool last);
+/* s->norm = the model's kind of norm of s->x; s->x itself where there is no norm. */
+struct rows arch_norm(const struct build *b, struct gpu_view g, struct gpu_view bias, bool last);
 /* s->x += w in, by way of a norm if there is one; scale: as of op_norm_rows, with a norm. */
 void arch_add(const struct build *b, const struct matrix *w, const struct matvec_input *in,
     struct gpu_view post_norm, float scale);
@@ -31,5 +30,8 @@ void arch_build_ffn(const struct build *b, const struct model_layer *l);
 
 /* granite.c: what its models with experts have, too. */
 void arch_read_granite(struct arch_reader *r, struct model_params *p);
+
+/* command_r.c: what its models with windows have, too. */
+void arch_read_command_r(struct arch_reader *r, struct model_params *p);
 
 #endif

@@ -10,7 +10,7 @@ static void read(struct arch_reader *r, struct model_params *p)
 }
 
 const struct arch arch_phi3 = {
-    .blocks = BLOCK_MODEL | BLOCK_ATTN_FUSED | BLOCK_FFN_FUSED | BLOCK_FFN_NORM,
+    .blocks = BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN_FUSED | BLOCK_FFN_FUSED | BLOCK_FFN_NORM,
     .neox = true,
     .read = read,
 };

@@ -221,6 +221,12 @@ void arch_read_window(struct arch_reader *r, struct model_params *p, uint32_t pa
         read_pattern(r, p, pattern);
 }
 
+void arch_global_unmarked(struct model_params *p)
+{
+    for (uint32_t i = 0; p->attention.window && i < p->n_layer; i++)
+        p->layers[i] |= p->layers[i] & LAYER_LOCAL ? 0 : LAYER_NO_ROPE;
+}
+
 void arch_read_experts(struct arch_reader *r, struct model_params *p)
 {
     struct model_experts *x = &p->experts;

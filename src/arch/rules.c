@@ -29,7 +29,7 @@ static const struct weight_rule rules[] = {
     {"per_layer_model_proj.weight", MATRIX, DIM_EMBD, DIM_LAYER_INPUTS, 0, BLOCK_LAYER_INPUT, TOP(layer_proj), 0, 0},
     {"per_layer_proj_norm.weight", VECTOR, DIM_LAYER_INPUT, DIM_ONE, 0, BLOCK_LAYER_INPUT, TOP(layer_norm), 0, 0},
 
-    {"blk.%u.attn_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_MODEL, LAYER(attn_norm), 0, 0},
+    {"blk.%u.attn_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_ATTN_NORM, LAYER(attn_norm), 0, 0},
     {"blk.%u.attn_norm.bias", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_LAYER_NORM, LAYER(attn_norm_bias), 0, 0},
     {"blk.%u.attn_q.weight", MATRIX, DIM_EMBD, DIM_Q, EACH | ROT, BLOCK_ATTN | BLOCK_ATTN_MAYBE_V, LAYER(q), LAYER(qkv), 0},
     {"blk.%u.attn_k.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | ROT, BLOCK_ATTN | BLOCK_ATTN_MAYBE_V, LAYER(k), LAYER(qkv), 0},
@@ -49,6 +49,8 @@ static const struct weight_rule rules[] = {
     {"blk.%u.attn_k_norm.weight", WEIGHT_HEADS, DIM_HEAD, DIM_HEADS_KV, EACH, BLOCK_HEAD_NORM, LAYER(head_norm), 0, 0},
     {"blk.%u.attn_q_norm.weight", WEIGHT_HEADS, DIM_HEAD, DIM_HEADS, EACH | OPT, BLOCK_MAYBE_HEAD_NORM, LAYER(head_norm), 0, 0},
     {"blk.%u.attn_k_norm.weight", WEIGHT_HEADS, DIM_HEAD, DIM_HEADS_KV, EACH | OPT, BLOCK_MAYBE_HEAD_NORM, LAYER(head_norm), 0, 0},
+    {"blk.%u.attn_q_norm.weight", WEIGHT_HEADS, DIM_Q, DIM_HEADS, EACH, BLOCK_WIDE_NORM, LAYER(head_norm), 0, 0},
+    {"blk.%u.attn_k_norm.weight", WEIGHT_HEADS, DIM_KV, DIM_HEADS_KV, EACH, BLOCK_WIDE_NORM, LAYER(head_norm), 0, 0},
     {"blk.%u.attn_sinks.weight", VECTOR, DIM_HEADS, DIM_ONE, EACH, BLOCK_SINKS, LAYER(sinks), 0, 0},
     {"blk.%u.attn_output.weight", MATRIX, DIM_Q, DIM_EMBD, EACH, BLOCK_MODEL, LAYER(attn_out), 0, 0},
     {"blk.%u.attn_output.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | OPT, BLOCK_MODEL, LAYER(attn_out), 0, 0},

@@ -8,8 +8,8 @@ static void read(struct arch_reader *r, struct model_params *p)
 }
 
 const struct arch arch_stablelm = {
-    .blocks = BLOCK_MODEL | BLOCK_ATTN | BLOCK_FFN | BLOCK_LAYER_NORM | BLOCK_MAYBE_FFN_NORM |
-              BLOCK_MAYBE_HEAD_NORM,
+    .blocks = BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN | BLOCK_FFN | BLOCK_LAYER_NORM |
+              BLOCK_MAYBE_FFN_NORM | BLOCK_MAYBE_HEAD_NORM,
     .neox = true,
     .read = read,
 };

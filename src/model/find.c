@@ -116,7 +116,7 @@ static hekla_status check_shape(const struct load *l, const struct gguf_tensor *
         columns = rows;
         rows = rule->flags & RULE_EXPERTS ? model_dim(p, DIM_EXPERTS, layer) : 1;
     } else if (rule->kind == WEIGHT_HEADS) {
-        rows = t->dims[1] == 1 ? 1 : rows;
+        rows = t->dims[1] == 1 || rule->columns != DIM_HEAD ? 1 : rows;
     } else if (rule->flags & RULE_EXPERTS) {
         n = model_dim(p, DIM_EXPERTS, layer);
     }

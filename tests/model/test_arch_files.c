@@ -1,0 +1,305 @@
+/*
+ * Architectures of which ../shared has no models: tiny ones are made here (arch_files.h), and some
+ * rows of their logits compared with those of llama.cpp's CPU backend (0.7.0; F32 cache, no flash
+ * attention), which are kept in vectors/archs/NAME.f32. The bits must not depend on the device nor
+ * on how a prompt is cut.
+ *
+ * HEKLA_ARCH_FILES=FOLDER only writes the models there, to make such rows: the prompt is
+ * make_prompt's of N_PROMPT tokens, the rows are kept_rows.
+ */
+#include "model_test.h"
+
+#include "arch_files.h"
+
+#include <math.h>
+
+enum { N_PROMPT = 40, N_VOCAB = 258, N_KEPT = 4 };
+static const uint32_t kept_rows[N_KEPT] = {0, 12, 25, N_PROMPT - 1};
+/* As ../shared/archs has them for F32; llama.cpp looks GELU up in a table of halves. */
+static const double bound = 1e-3, gelu_bound = 3e-2;
+
+static struct arch_file begin(const char *arch, uint64_t seed)
+{
+    return (struct arch_file){.arch = arch,
+        .random = seed,
+        .n_layer = 4,
+        .n_embd = 64,
+        .n_head = 4,
+        .n_head_kv = 2,
+        .head_dim = 16,
+        .n_ff = 96};
+}
+
+/* A llama's layers. */
+static void add_layers(struct arch_file *f, const char *ffn_norm, bool biases)
+{
+    for (uint32_t i = 0; i < f->n_layer; i++) {
+        arch_file_norm(f, i, "attn_norm", f->n_embd, false);
+        arch_file_attention(f, i, biases);
+        arch_file_norm(f, i, ffn_norm, f->n_embd, false);
+        arch_file_ffn(f, i, true, false);
+    }
+}
+
+static struct build make_gemma(void)
+{
+    struct arch_file f = begin("gemma", 1);
+    f.head_dim = 32;
+    arch_file_begin(&f, false, false, true);
+    add_layers(&f, "ffn_norm", false);
+    return arch_file_end(&f);
+}
+
+static struct build make_exaone(void)
+{
+    struct arch_file f = begin("exaone", 2);
+    arch_file_begin(&f, false, false, false);
+    add_layers(&f, "ffn_norm", false);
+    return arch_file_end(&f);
+}
+
+static struct build make_internlm2(void)
+{
+    struct arch_file f = begin("internlm2", 3);
+    arch_file_begin(&f, false, false, false);
+    add_layers(&f, "ffn_norm", false);
+    return arch_file_end(&f);
+}
+
+static struct build make_ernie4_5(void)
+{
+    struct arch_file f = begin("ernie4_5", 4);
+    arch_file_begin(&f, false, false, true);
+    add_layers(&f, "ffn_norm", false);
+    return arch_file_end(&f);
+}
+
+static struct build make_seed_oss(void)
+{
+    struct arch_file f = begin("seed_oss", 5);
+    arch_file_begin(&f, false, false, false);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, false);
+        arch_file_attention(&f, i, false);
+        arch_file_bias(&f, i, "attn_q", 64);
+        arch_file_bias(&f, i, "attn_k", 32);
+        arch_file_bias(&f, i, "attn_v", 32);
+        arch_file_norm(&f, i, "post_attention_norm", f.n_embd, false);
+        arch_file_ffn(&f, i, true, false);
+    }
+    return arch_file_end(&f);
+}
+
+static struct build make_starcoder2(void)
+{
+    struct arch_file f = begin("starcoder2", 6);
+    arch_file_begin(&f, true, true, false);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, true);
+        arch_file_attention(&f, i, true);
+        arch_file_norm(&f, i, "ffn_norm", f.n_embd, true);
+        arch_file_ffn(&f, i, false, true);
+    }
+    return arch_file_end(&f);
+}
+
+static void add_post_norm_layers(struct arch_file *f, uint64_t q_norm, uint64_t k_norm)
+{
+    for (uint32_t i = 0; i < f->n_layer; i++) {
+        arch_file_attention(f, i, false);
+        arch_file_norm(f, i, "attn_q_norm", q_norm, false);
+        arch_file_norm(f, i, "attn_k_norm", k_norm, false);
+        arch_file_norm(f, i, "post_attention_norm", f->n_embd, false);
+        arch_file_ffn(f, i, true, false);
+        arch_file_norm(f, i, "post_ffw_norm", f->n_embd, false);
+    }
+}
+
+static struct build make_olmo2(void)
+{
+    struct arch_file f = begin("olmo2", 7);
+    arch_file_begin(&f, false, false, false);
+    add_post_norm_layers(&f, 64, 32);
+    return arch_file_end(&f);
+}
+
+/* OLMo 3 */
+static struct build make_olmo2_window(void)
+{
+    struct arch_file f = begin("olmo2", 8);
+    arch_file_begin(&f, false, false, false);
+    arch_file_u32(&f, "attention.sliding_window", 9);
+    build_key_text(&f.keys, arch_file_key(&f, "rope.scaling.type"), "yarn");
+    arch_file_f32(&f, "rope.scaling.factor", 4);
+    arch_file_u32(&f, "rope.scaling.original_context_length", 64);
+    add_post_norm_layers(&f, 64, 32);
+    return arch_file_end(&f);
+}
+
+static struct build make_exaone4(void)
+{
+    struct arch_file f = begin("exaone4", 9);
+    arch_file_begin(&f, false, false, true);
+    add_post_norm_layers(&f, 16, 16);
+    return arch_file_end(&f);
+}
+
+/* Windows come with the depth of the 32B. */
+static struct build make_exaone4_window(void)
+{
+    struct arch_file f = begin("exaone4", 10);
+    f.n_layer = 64;
+    f.n_embd = 32;
+    f.n_head = 2;
+    f.n_head_kv = 1;
+    f.n_ff = 32;
+    arch_file_begin(&f, false, false, false);
+    arch_file_u32(&f, "attention.sliding_window", 9);
+    add_post_norm_layers(&f, 16, 16);
+    return arch_file_end(&f);
+}
+
+static struct arch_file begin_cohere(const char *arch, uint64_t seed)
+{
+    struct arch_file f = begin(arch, seed);
+    arch_file_begin(&f, true, false, true);
+    arch_file_f32(&f, "logit_scale", 0.25f);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, false);
+        arch_file_attention(&f, i, false);
+        arch_file_ffn(&f, i, true, false);
+    }
+    return f;
+}
+
+static struct build make_command_r(void)
+{
+    struct arch_file f = begin_cohere("command-r", 11);
+    return arch_file_end(&f);
+}
+
+static struct build make_cohere2(void)
+{
+    struct arch_file f = begin_cohere("cohere2", 12);
+    arch_file_u32(&f, "attention.sliding_window", 9);
+    return arch_file_end(&f);
+}
+
+static const struct {
+    const char *name;
+    struct build (*make)(void);
+    bool gelu;
+} cases[] = {
+    {"gemma", make_gemma, true},
+    {"exaone", make_exaone, false},
+    {"internlm2", make_internlm2, false},
+    {"ernie4_5", make_ernie4_5, false},
+    {"seed_oss", make_seed_oss, false},
+    {"starcoder2", make_starcoder2, true},
+    {"olmo2", make_olmo2, false},
+    {"olmo2-window", make_olmo2_window, false},
+    {"exaone4", make_exaone4, false},
+    {"exaone4-window", make_exaone4_window, false},
+    {"command-r", make_command_r, false},
+    {"cohere2", make_cohere2, false},
+};
+enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
+
+static char folder[TEST_PATH];
+static bool keep;
+
+struct logits {
+    float *rows; /* [N_PROMPT, N_VOCAB] */
+};
+
+static void put_row(void *user, uint32_t pos, const float *logits)
+{
+    struct logits *l = user;
+    assert_true(pos < N_PROMPT);
+    memcpy(l->rows + (size_t)pos * N_VOCAB, logits, N_VOCAB * sizeof(float));
+}
+
+static float *evaluate(const char *path, const char *device, uint32_t n_batch)
+{
+    struct logits l = {calloc((size_t)N_PROMPT * N_VOCAB, sizeof(float))};
+    hekla_token prompt[N_PROMPT];
+    assert_non_null(l.rows);
+    hekla_model *model = open_model(path, device);
+    assert_int_equal(vocab_of(model), N_VOCAB);
+    make_prompt(prompt, N_PROMPT, N_VOCAB);
+    hekla_session *session = open_session(model,
+        &(struct hekla_session_options){.n_ctx = 64, .n_batch = n_batch, .all_logits = true});
+    hekla_session_on_logits(session, put_row, &l);
+    eval(session, prompt, N_PROMPT);
+    hekla_session_close(session);
+    hekla_model_close(model);
+    return l.rows;
+}
+
+static double compare(const char *name, const float *rows)
+{
+    char path[TEST_PATH];
+    size_t n;
+    double worst = 0;
+    snprintf(path, sizeof(path), HEKLA_SOURCE_DIR "/tests/model/vectors/archs/%s.f32", name);
+    char *data = read_file(path, &n);
+    assert_int_equal(n, N_KEPT * N_VOCAB * sizeof(float));
+    for (uint32_t k = 0; k < N_KEPT; k++)
+        for (uint32_t i = 0; i < N_VOCAB; i++) {
+            float expected;
+            memcpy(&expected, data + ((size_t)k * N_VOCAB + i) * 4, 4);
+            double d = fabs((double)rows[(size_t)kept_rows[k] * N_VOCAB + i] - (double)expected);
+            worst = fmax(worst, isnan(d) ? INFINITY : d);
+        }
+    free(data);
+    return worst;
+}
+
+static void all_cases(void **state)
+{
+    (void)state;
+    const size_t size = (size_t)N_PROMPT * N_VOCAB * sizeof(float);
+    for (int i = 0; i < N_CASES; i++) {
+        char path[2 * TEST_PATH];
+        struct build image = cases[i].make();
+        snprintf(path, sizeof(path), "%s/%s.gguf", folder, cases[i].name);
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(image.data, 1, image.n, file), image.n);
+        fclose(file);
+        build_free(&image);
+        if (keep)
+            continue;
+        float *rows = evaluate(path, NULL, N_PROMPT),
+              *others[] = {evaluate(path, NULL, 7), evaluate(path, "ref", 16)};
+        for (int k = 0; k < 2; k++) {
+            if (memcmp(rows, others[k], size))
+                fail_msg(
+                    "%s: other bits %s", cases[i].name, k ? "by the reference" : "in batches of 7");
+            free(others[k]);
+        }
+        double worst = compare(cases[i].name, rows);
+        double most = cases[i].gelu ? gelu_bound : bound;
+        printf("%-16s differs by at most %.2g (bound %g)\n", cases[i].name, worst, most);
+        if (!(worst <= most))
+            fail_msg("%s: logits differ by %g", cases[i].name, worst);
+        free(rows);
+        remove(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_cases)};
+    const char *given = getenv("HEKLA_ARCH_FILES"), *tmp = getenv("TMPDIR");
+    keep = given;
+    snprintf(folder, sizeof(folder), "%s/hekla-arch-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (given)
+        snprintf(folder, sizeof(folder), "%s", given);
+    else if (!mkdtemp(folder))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    if (!keep)
+        rmdir(folder);
+    return failed;
+}
