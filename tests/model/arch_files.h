@@ -13,7 +13,7 @@ struct arch_file {
     uint32_t n_keys, n_tensors;
     struct {
         char name[64];
-        uint64_t dims[2];
+        uint64_t dims[3];
         size_t offset;
     } tensors[ARCH_TENSORS];
     uint64_t random;
@@ -55,6 +55,7 @@ static inline void arch_file_tensor(struct arch_file *f, const char *name, uint6
     snprintf(f->tensors[f->n_tensors].name, sizeof(f->tensors[0].name), "%s", name);
     f->tensors[f->n_tensors].dims[0] = columns;
     f->tensors[f->n_tensors].dims[1] = rows;
+    f->tensors[f->n_tensors].dims[2] = 1;
     f->tensors[f->n_tensors++].offset = f->data.n;
     for (uint64_t i = 0; i < columns * rows; i++) {
         float v = mean + spread * arch_file_random(f);
@@ -123,6 +124,20 @@ static inline void arch_file_ffn(struct arch_file *f, uint32_t layer, bool gate,
     arch_file_bias(f, layer, "ffn_down", f->n_embd);
 }
 
+static inline void arch_file_experts(struct arch_file *f, uint32_t layer, uint32_t n, uint64_t n_ff)
+{
+    char full[64];
+    const char *const names[] = {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"};
+    arch_file_matrix(f, layer, "ffn_gate_inp", f->n_embd, n, 2);
+    for (int i = 0; i < 3; i++) {
+        snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, names[i]);
+        arch_file_tensor(
+            f, full, i < 2 ? f->n_embd : n_ff, (i < 2 ? n_ff : f->n_embd) * n, 0, 0.2f);
+        f->tensors[f->n_tensors - 1].dims[1] /= n;
+        f->tensors[f->n_tensors - 1].dims[2] = n;
+    }
+}
+
 /* Keys that all have, the embedding, and what is behind the last layer. */
 static inline void arch_file_begin(struct arch_file *f, bool layer_norm, bool bias, bool tied)
 {
@@ -168,8 +183,11 @@ static inline struct build arch_file_end(struct arch_file *f)
     build_header(&b, 3, f->n_tensors, f->n_keys);
     build_bytes(&b, f->keys.data, f->keys.n);
     for (uint32_t i = 0; i < f->n_tensors; i++)
-        build_tensor(&b, f->tensors[i].name, f->tensors[i].dims[1] > 1 ? 2 : 1, f->tensors[i].dims,
-            0, f->tensors[i].offset);
+        build_tensor(&b, f->tensors[i].name,
+            f->tensors[i].dims[2] > 1   ? 3
+            : f->tensors[i].dims[1] > 1 ? 2
+                                        : 1,
+            f->tensors[i].dims, 0, f->tensors[i].offset);
     build_pad(&b, 32);
     build_bytes(&b, f->data.data, f->data.n);
     build_free(&f->keys);

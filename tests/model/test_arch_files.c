@@ -1,7 +1,8 @@
 /*
  * Architectures of which ../shared has no models: tiny ones are made here (arch_files.h), and some
  * rows of their logits compared with those of llama.cpp's CPU backend (0.7.0; F32 cache, no flash
- * attention), which are kept in vectors/archs/NAME.f32. The bits must not depend on the device nor
+ * attention), which are kept in vectors/archs/NAME.f32. (Of qwen2vl it does not read the epsilon:
+ * those are the rows of the same weights as qwen2.) The bits must not depend on the device nor
  * on how a prompt is cut.
  *
  * HEKLA_ARCH_FILES=FOLDER only writes the models there, to make such rows: the prompt is
@@ -159,6 +160,67 @@ static struct build make_exaone4_window(void)
     return arch_file_end(&f);
 }
 
+static struct build make_olmoe(void)
+{
+    struct arch_file f = begin("olmoe", 13);
+    f.n_head_kv = f.n_head;
+    f.n_ff = 32;
+    arch_file_begin(&f, false, false, false);
+    arch_file_u32(&f, "expert_count", 8);
+    arch_file_u32(&f, "expert_used_count", 3);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, false);
+        arch_file_attention(&f, i, false);
+        arch_file_norm(&f, i, "attn_q_norm", 64, false);
+        arch_file_norm(&f, i, "attn_k_norm", 64, false);
+        arch_file_norm(&f, i, "ffn_norm", f.n_embd, false);
+        arch_file_experts(&f, i, 8, f.n_ff);
+    }
+    return arch_file_end(&f);
+}
+
+/* Positions of text have equal parts. */
+static void add_sections(struct arch_file *f)
+{
+    const uint32_t sections[] = {3, 3, 2, 0};
+    build_key_array(&f->keys, arch_file_key(f, "rope.dimension_sections"), GGUF_I32, 4);
+    for (int i = 0; i < 4; i++)
+        build_int(&f->keys, sections[i], 4);
+}
+
+static struct build make_qwen2vl(void)
+{
+    struct arch_file f = begin("qwen2vl", 14);
+    arch_file_begin(&f, false, false, false);
+    add_sections(&f);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, false);
+        arch_file_attention(&f, i, false);
+        arch_file_bias(&f, i, "attn_q", 64);
+        arch_file_bias(&f, i, "attn_k", 32);
+        arch_file_bias(&f, i, "attn_v", 32);
+        arch_file_norm(&f, i, "ffn_norm", f.n_embd, false);
+        arch_file_ffn(&f, i, true, false);
+    }
+    return arch_file_end(&f);
+}
+
+static struct build make_qwen3vl(void)
+{
+    struct arch_file f = begin("qwen3vl", 15);
+    arch_file_begin(&f, false, false, true);
+    add_sections(&f);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, false);
+        arch_file_attention(&f, i, false);
+        arch_file_norm(&f, i, "attn_q_norm", 16, false);
+        arch_file_norm(&f, i, "attn_k_norm", 16, false);
+        arch_file_norm(&f, i, "ffn_norm", f.n_embd, false);
+        arch_file_ffn(&f, i, true, false);
+    }
+    return arch_file_end(&f);
+}
+
 static struct arch_file begin_cohere(const char *arch, uint64_t seed)
 {
     struct arch_file f = begin(arch, seed);
@@ -198,6 +260,9 @@ static const struct {
     {"starcoder2", make_starcoder2, true},
     {"olmo2", make_olmo2, false},
     {"olmo2-window", make_olmo2_window, false},
+    {"olmoe", make_olmoe, false},
+    {"qwen2vl", make_qwen2vl, false},
+    {"qwen3vl", make_qwen3vl, false},
     {"exaone4", make_exaone4, false},
     {"exaone4-window", make_exaone4_window, false},
     {"command-r", make_command_r, false},
