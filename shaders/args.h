@@ -198,6 +198,7 @@ STRUCT(softcap_args)
 #define ROUTE_SIGMOID 1u  /* else softmax over all */
 #define ROUTE_RENORMED 2u /* weights are divided by their sum */
 #define ROUTE_BIAS 4u     /* is added for the choice, not in weights */
+#define ROUTE_SCALES 8u   /* each expert has one, of its weight */
 STRUCT(route_args)
 {
     U32 n_expert, n_used, x_stride, flags;
@@ -223,9 +224,11 @@ STRUCT(matvec_id_args)
     U32 n_used, capacity, flags;
 };
 
+#define MIX_ADD 1u /* to what x holds */
 STRUCT(mix_args)
 {
     U32 n, n_used, x_stride, y_stride;
+    U32 flags;
 };
 
 STRUCT(silu_mul_args)

@@ -386,7 +386,7 @@ static void bad_layers(void **state)
         hekla_status status;
         const char *words;
     } cases[] = {
-        {{"gemma4.expert_count", 4}, HEKLA_UNSUPPORTED, "gemma4 with experts is not supported"},
+        {{"gemma4.expert_count", 4}, HEKLA_FORMAT, "gemma4.expert_used_count is missing"},
         {{"gemma4.attention.shared_kv_layers", 6}, HEKLA_FORMAT, "is 6, expected 0 to 5"},
         {{"gemma4.attention.shared_kv_layers", 5}, HEKLA_FORMAT, "layer 3 has no keys and values"},
         {{"gemma4.attention.shared_kv_layers", 1}, HEKLA_FORMAT, "blk.4.attn_k.weight is missing"},
