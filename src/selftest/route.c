@@ -7,6 +7,7 @@ static void run(struct test *t, uint32_t n_expert, uint32_t n_used, uint32_t tok
 {
     test_begin(t, tokens, 0, 100, "experts=%u used=%u tokens=%u how=%u fill=%d", n_expert, n_used,
         tokens, how, (int)fill);
+    t->flavour = how & 8;
     t->list.n_tokens = tokens + 1;
     struct rows x = test_rows(t, tokens, n_expert, fill);
     struct gpu_view bias = {0}, scales = {0};
