@@ -388,6 +388,20 @@ static const struct gguf_tensor *tensor_of(
     return gguf_find_tensor(v->from, name);
 }
 
+/* A key becomes a list. */
+static void make_list(struct variant *v, const char *name, const uint32_t *items, uint64_t n)
+{
+    for (uint64_t i = 0; i < v->from->n_keys; i++) {
+        struct gguf_key *key = &v->from->keys[i];
+        if (!gguf_string_is(key->name, name))
+            continue;
+        key->type = GGUF_ARRAY;
+        key->item_type = GGUF_I32;
+        key->n = n;
+        key->data = (const uint8_t *)items;
+    }
+}
+
 /* V has the weights of K, or is missing. */
 static void take_values(struct variant *v, bool missing)
 {
@@ -468,6 +482,12 @@ static void values_that_are_keys(void **state)
     for (int i = 0; i < 2; i++) {
         open_variant(&variant, path);
         take_values(&variant, i);
+        if (i) {
+            static const uint32_t n_ff[] = {160, 160, 160, 160, 160, 160},
+                                  n_kv[] = {2, 2, 2, 2, 2, 2};
+            make_list(&variant, "gemma4.feed_forward_length", n_ff, 6);
+            make_list(&variant, "gemma4.attention.head_count_kv", n_kv, 6);
+        }
         write_variant(&variant, c.model);
         hekla_model *model = open_case(&c, NULL);
         compute(model, &c, 0, rows[i]);
@@ -515,6 +535,16 @@ static void experts_beside(void **state)
     free(c.expected);
 }
 
+static void expect_refused(const char *path, hekla_status expected, const char *words)
+{
+    hekla_model *model = NULL;
+    struct hekla_error err;
+    hekla_status status = hekla_model_open(
+        &model, &(struct hekla_model_options){.path = path, .device = "ref"}, &err);
+    if (status != expected || !strstr(err.text, words))
+        fail_msg("status %d, \"%s\" does not tell \"%s\"", status, err.text, words);
+}
+
 static void bad_layers(void **state)
 {
     (void)state;
@@ -538,6 +568,22 @@ static void bad_layers(void **state)
             "per_layer_token_embd.weight is not one"},
         {{"gemma4.feed_forward_length", 192}, HEKLA_FORMAT, "is 128 x 160 x 1, expected 128 x 192"},
     };
+    static const struct {
+        const char *name;
+        uint32_t items[7], n;
+        const char *words;
+    } lists[] = {
+        {"gemma4.feed_forward_length", {160, 160, 160, 160, 160}, 5, "has 5 items, expected 6"},
+        {"gemma4.feed_forward_length", {160, 160, 160, 160, 160, 160, 160}, 7, "has 7 items"},
+        {"gemma4.feed_forward_length", {160, 160, 96, 160, 160, 160}, 6,
+            "blk.2.ffn_gate.weight is 128 x 160 x 1, expected 128 x 96"},
+        {"gemma4.feed_forward_length", {160, 0, 160, 160, 160, 160}, 6,
+            "length[1] is 0, expected 1"},
+        {"gemma4.attention.head_count_kv", {2, 2, 2, 2, 2, UINT32_MAX}, 6, "[5] is -1, expected 1"},
+        {"gemma4.attention.head_count_kv", {2, 2, 3, 2, 2, 2}, 6, "cannot share 3 key/value heads"},
+        {"gemma4.attention.head_count_kv", {2, 1, 2, 2, 2, 2}, 6,
+            "blk.1.attn_k.weight is 128 x 64"},
+    };
     static struct variant variant;
     struct arch_case c;
     char path[2 * TEST_PATH];
@@ -545,15 +591,16 @@ static void bad_layers(void **state)
         skip();
     make_temporary(c.model);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        hekla_model *model = NULL;
-        struct hekla_error err;
         open_variant(&variant, path);
         variant.set[variant.n_set++] = cases[i].key;
         write_variant(&variant, c.model);
-        hekla_status status = hekla_model_open(
-            &model, &(struct hekla_model_options){.path = c.model, .device = "ref"}, &err);
-        if (status != cases[i].status || !strstr(err.text, cases[i].words))
-            fail_msg("status %d, \"%s\" does not tell \"%s\"", status, err.text, cases[i].words);
+        expect_refused(c.model, cases[i].status, cases[i].words);
+    }
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        open_variant(&variant, path);
+        make_list(&variant, lists[i].name, lists[i].items, lists[i].n);
+        write_variant(&variant, c.model);
+        expect_refused(c.model, HEKLA_FORMAT, lists[i].words);
     }
     unlink(c.model);
 }
