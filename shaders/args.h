@@ -31,7 +31,7 @@
 /* Specialization constants, the same ids in every kernel. */
 #define SPEC_SIZE_X 0 /* invocations that share a row */
 #define SPEC_SIZE_Y 1 /* groups of rows per workgroup */
-#define SPEC_COLS 2   /* tokens per workgroup */
+#define SPEC_COLS 2   /* tokens per workgroup; attention: 256 elements of a head each */
 #define SPEC_KV 3     /* what the KV cache holds, KV_TYPE_... */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
 #define SPEC_QUADS 4  /* matvec: quads of rows an invocation has at once; one at least */
