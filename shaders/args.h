@@ -31,7 +31,7 @@
 /* Specialization constants, the same ids in every kernel. */
 #define SPEC_SIZE_X 0 /* invocations that share a row */
 #define SPEC_SIZE_Y 1 /* groups of rows per workgroup */
-#define SPEC_COLS 2   /* tokens per workgroup */
+#define SPEC_COLS 2   /* tokens per workgroup; attention: 256 elements of a head each */
 #define SPEC_KV 3     /* what the KV cache holds, KV_TYPE_... */
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
 #define SPEC_QUADS 4  /* matvec: quads of rows an invocation has at once; one at least */
@@ -198,6 +198,7 @@ STRUCT(softcap_args)
 #define ROUTE_SIGMOID 1u  /* else softmax over all */
 #define ROUTE_RENORMED 2u /* weights are divided by their sum */
 #define ROUTE_BIAS 4u     /* is added for the choice, not in weights */
+#define ROUTE_SCALES 8u   /* each expert has one, of its weight */
 STRUCT(route_args)
 {
     U32 n_expert, n_used, x_stride, flags;
@@ -223,9 +224,11 @@ STRUCT(matvec_id_args)
     U32 n_used, capacity, flags;
 };
 
+#define MIX_ADD 1u /* to what x holds */
 STRUCT(mix_args)
 {
     U32 n, n_used, x_stride, y_stride;
+    U32 flags;
 };
 
 STRUCT(silu_mul_args)

@@ -25,10 +25,11 @@ layout(binding = 4) readonly buffer S { step_args step; };
 layout(binding = 5) coherent buffer P { float p[]; };
 layout(binding = 6) coherent buffer C { uint arrived[]; }; /* [head], 0 between dispatches */
 layout(binding = 7) readonly buffer N { float sinks[]; }; /* [n_head] */
-shared float query[MAX_HEAD_DIM];
+const uint MOST_DIM = 256u * COLS; /* what a head may have here */
+shared float query[MOST_DIM];
 shared vec4 scores[ATTN_CHUNK / 4u];
 shared vec4 weights[ATTN_CHUNK / 4u];
-shared float sums[MAX_HEAD_DIM];
+shared float sums[MOST_DIM];
 shared uint order;
 
 /* Loads in flight at once, before any of their values is used: with one workgroup a head and chunk,

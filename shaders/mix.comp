@@ -1,5 +1,5 @@
 #version 450
-/* x[token] += the sum of its experts' results by weight, in the order of choice; y: token. */
+/* x[token] (+)= the sum of its experts' results by weight, in the order of choice; y: token. */
 #include "common.glsl"
 layout(push_constant) uniform Args { mix_args a; };
 layout(binding = 0) buffer X { float x[]; };
@@ -17,5 +17,7 @@ void main()
         uint pair = t * a.n_used + k;
         sum = add(sum, mul(sanitize(y[pair * a.y_stride + i]), sanitize(weights[pair])));
     }
-    x[t * a.x_stride + i] = add(sanitize(x[t * a.x_stride + i]), sum);
+    if ((a.flags & MIX_ADD) != 0u)
+        sum = add(sanitize(x[t * a.x_stride + i]), sum);
+    x[t * a.x_stride + i] = sum;
 }

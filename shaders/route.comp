@@ -10,6 +10,7 @@ layout(binding = 1) writeonly buffer I { uint ids[]; };
 layout(binding = 2) writeonly buffer W { float weights[]; };
 layout(binding = 3) readonly buffer B { float bias[]; };
 layout(binding = 4) readonly buffer S { step_args step; };
+layout(binding = 5) readonly buffer E { float scales[]; };
 shared float probs[MAX_EXPERTS];  /* what weights are made of */
 shared float scores[MAX_EXPERTS]; /* what is compared */
 shared uint taken[MAX_EXPERTS];
@@ -83,6 +84,9 @@ void main()
     float inv = mul(recip(max(sum, 6.103515625e-05)), a.scale);
     for (uint k = gl_LocalInvocationID.x; k < a.n_used; k += SIZE_X) {
         ids[t * a.n_used + k] = chosen[k];
-        weights[t * a.n_used + k] = sanitize(mul(probs[chosen[k]], inv));
+        float w = mul(probs[chosen[k]], inv);
+        if ((a.flags & ROUTE_SCALES) != 0u)
+            w = mul(sanitize(w), scales[chosen[k]]);
+        weights[t * a.n_used + k] = sanitize(w);
     }
 }

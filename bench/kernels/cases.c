@@ -215,7 +215,7 @@ static void run_experts(struct bench *b, uint32_t tokens)
         .list = test_output(t, (uint64_t)EXPERTS * tokens * 4),
         .count = test_output(t, EXPERTS * 4)};
     op_route(&t->list, &pairs, scores, &(struct routing){.renormed = true, .scale = 1.0f},
-        (struct gpu_view){0});
+        (struct gpu_view){0}, (struct gpu_view){0});
     for (uint32_t i = 0; i < t->list.n; i++)
         ref_run(&t->list.ops[i]); /* what follows is timed alone, and needs the choice */
     if (t->quant >= 0) {
@@ -227,7 +227,7 @@ static void run_experts(struct bench *b, uint32_t tokens)
             &t->list, test_output_rows(t, (uint32_t)n, FF_EXPERT), &w, EXPERTS, &x, false, &pairs);
     } else {
         struct rows y = test_rows(t, (uint32_t)n, EMBD_1B, FILL_NORMAL);
-        op_mix(&t->list, test_rows(t, tokens, EMBD_1B, FILL_NORMAL), y, &pairs);
+        op_mix(&t->list, test_rows(t, tokens, EMBD_1B, FILL_NORMAL), y, &pairs, true);
     }
     bench_run(b);
 }

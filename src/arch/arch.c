@@ -41,10 +41,12 @@ bool arch_needs(const struct model_params *p, enum kernel base)
     case K_mix:
         return p->experts.n > 0;
     case K_glu:
-        return p->experts.n > 0 || p->act != GLU_SILU || p->blocks & BLOCK_FFN_PLAIN;
+        return p->experts.n > 0 || p->act != GLU_SILU || p->n_layer_input > 0 ||
+               p->blocks & BLOCK_FFN_PLAIN;
     case K_norm_rows:
-        return p->layer_norm || p->blocks & (BLOCK_POST_NORM | BLOCK_HEAD_NORM |
-                                                BLOCK_MAYBE_HEAD_NORM | BLOCK_WIDE_NORM);
+        return p->layer_norm || p->n_layer_input > 0 ||
+               p->blocks &
+                   (BLOCK_POST_NORM | BLOCK_HEAD_NORM | BLOCK_MAYBE_HEAD_NORM | BLOCK_WIDE_NORM);
     case K_softcap:
         return p->output_softcap > 0;
     default:

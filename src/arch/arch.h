@@ -23,6 +23,7 @@ struct arch_scratch {
     struct rows scores, pair_gate_up, pair_ff, pair_out;
     struct rows_q8 pair_ff_q8;
     uint32_t pair_up_first;
+    struct rows mixed; /* what experts add, where it is normed */
     /* What layers get of a token besides: each one's own, from input_first on, behind its gate. */
     struct rows inputs, input_proj;
     uint32_t input_first;
@@ -50,11 +51,13 @@ enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 #define BLOCK_LONG_ROPE 0x4000u
 #define BLOCK_MAYBE_HEAD_NORM 0x8000u /* models with and without */
 #define BLOCK_MAYBE_FFN_NORM 0x10000u
-#define BLOCK_ATTN_MAYBE_V 0x20000u /* Q, K and V, and where there is no V, K is */
-#define BLOCK_LAYER_INPUT 0x40000u  /* each layer gets something of a token besides */
-#define BLOCK_OUTPUT_SCALE 0x80000u /* of layers; or without */
-#define BLOCK_ATTN_NORM 0x100000u   /* before attention */
-#define BLOCK_WIDE_NORM 0x200000u   /* of Q and of K, all heads together */
+#define BLOCK_ATTN_MAYBE_V 0x20000u    /* Q, K and V, and where there is no V, K is */
+#define BLOCK_LAYER_INPUT 0x40000u     /* each layer gets something of a token besides */
+#define BLOCK_OUTPUT_SCALE 0x80000u    /* of layers; or without */
+#define BLOCK_ATTN_NORM 0x100000u      /* before attention */
+#define BLOCK_WIDE_NORM 0x200000u      /* of Q and of K, all heads together */
+#define BLOCK_EXPERTS_FUSED 0x400000u  /* gate and up in one tensor */
+#define BLOCK_EXPERTS_BESIDE 0x800000u /* experts and a dense part, with norms each */
 #define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
 
 /* Reads keys by their names behind the architecture's; the first failure stays. */

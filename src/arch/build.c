@@ -40,6 +40,18 @@ void arch_narrow(struct rows *x, struct rows_q8 *q8, uint32_t n)
     quant_spread(&q8->layout, (n + 31) / 32);
 }
 
+void arch_norm_to(
+    const struct build *b, struct rows y, struct rows x, struct gpu_view g, bool add, float scale)
+{
+    op_norm_rows(b->list, y, x,
+        &(struct norm_rows){.g = g,
+            .n = b->p->n_embd,
+            .rows = 1,
+            .eps = b->p->norm_eps,
+            .scale = scale,
+            .add = add});
+}
+
 void arch_add(const struct build *b, const struct matrix *w, const struct matvec_input *in,
     struct gpu_view post_norm, float scale)
 {
@@ -47,13 +59,7 @@ void arch_add(const struct build *b, const struct matrix *w, const struct matvec
     bool plain = !post_norm.buffer;
     op_matvec(b->list, plain ? s->x : s->norm, 0, w, in, w->bias, plain, 0);
     if (!plain)
-        op_norm_rows(b->list, s->x, s->norm,
-            &(struct norm_rows){.g = post_norm,
-                .n = b->p->n_embd,
-                .rows = 1,
-                .eps = b->p->norm_eps,
-                .scale = scale,
-                .add = true});
+        arch_norm_to(b, s->x, s->norm, post_norm, true, scale);
 }
 
 /* What differs from layer to layer in how positions are marked and seen. */

@@ -53,39 +53,59 @@ static struct matvec_input build_gate_up(
     return arch_input_for(b, ff, ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
 }
 
-/* Each token's experts: chosen, multiplied, mixed into s->x. Leaves s->norm and its 8-bit form. */
+/* Each token's experts: chosen, multiplied, mixed into s->x, or into s->mixed where that is normed.
+ * Leaves s->norm and its 8-bit form. */
 static void build_experts(const struct build *b, const struct model_layer *l)
 {
     const struct model_experts *x = &b->p->experts;
     const struct arch_scratch *s = b->s;
-    const struct matrix *all[] = {
-        &l->router, &l->experts_both, &l->experts_gate, &l->experts_up, &l->gate_up, &l->gate};
-    const uint32_t first[] = {0, 0, s->pair_up_first};
-    struct matvec_input in = arch_input_for(b, build_norm(b, l), s->embd_q8, all, 6, 0);
+    const struct matrix *all[] = {&l->router, &l->experts_both, &l->experts_gate, &l->experts_up,
+        &l->experts_fused, &l->gate_up, &l->gate};
+    const uint32_t first[] = {0, 0, s->pair_up_first, 0};
+    bool beside = l->router_norm.buffer;
+    struct rows normed = s->norm;
+    if (beside)
+        arch_norm_to(b, normed, s->x, l->router_norm, false, 0);
+    else
+        normed = build_norm(b, l);
+    struct matvec_input in = arch_input_for(b, normed, s->embd_q8, all, beside ? 1 : 7, 0);
     op_matvec(b->list, s->scores, 0, &l->router, &in, l->router.bias, false, 0);
-    op_route(b->list, &s->pairs, s->scores, &x->routing, (struct gpu_view){0});
-    for (int i = 0; i < 3; i++) {
+    op_route(b->list, &s->pairs, s->scores, &x->routing, (struct gpu_view){0}, l->experts_scales);
+    if (beside) {
+        arch_norm_to(b, s->norm, s->x, l->experts_norm, false, 0);
+        in = arch_input_for(b, s->norm, s->embd_q8, all + 1, 4, 0);
+    }
+    for (int i = 0; i < 4; i++) {
         struct rows y = s->pair_gate_up;
         y.view.offset += first[i] * UINT64_C(4);
         y.view.size -= first[i] * UINT64_C(4);
         op_matvec_id(b->list, y, all[i + 1], x->n, &in, false, &s->pairs);
     }
+    uint32_t up_first = l->experts_both.n_shards    ? 0
+                        : l->experts_fused.n_shards ? x->n_ff
+                                                    : s->pair_up_first;
     in = arch_glu(b, s->pair_ff, s->pair_ff_q8, s->pair_gate_up, &l->experts_down,
-        &(struct glu){.n = x->n_ff,
-            .rows = x->n_used,
-            .up_first = l->experts_both.n_shards ? 0 : s->pair_up_first,
-            .act = b->p->act});
+        &(struct glu){.n = x->n_ff, .rows = x->n_used, .up_first = up_first, .act = b->p->act});
     op_matvec_id(b->list, s->pair_out, &l->experts_down, x->n, &in, true, &s->pairs);
-    op_mix(b->list, s->x, s->pair_out, &s->pairs);
+    op_mix(b->list, beside ? s->mixed : s->x, s->pair_out, &s->pairs, !beside);
 }
 
 void arch_build_ffn(const struct build *b, const struct model_layer *l)
 {
-    bool experts = l->router.n_shards;
+    const struct arch_scratch *s = b->s;
+    bool experts = l->router.n_shards, beside = l->router_norm.buffer;
+    float scale = b->p->n_layer_input ? 0 : l->output_scale;
     if (experts)
         build_experts(b, l);
-    if (l->down.n_shards) {
-        struct matvec_input in = build_gate_up(b, l, experts);
-        arch_add(b, &l->down, &in, l->ffn_post_norm, b->p->n_layer_input ? 0 : l->output_scale);
+    if (!l->down.n_shards)
+        return;
+    struct matvec_input in = build_gate_up(b, l, experts && !beside);
+    if (!beside) {
+        arch_add(b, &l->down, &in, l->ffn_post_norm, scale);
+        return;
     }
+    op_matvec(b->list, s->norm, 0, &l->down, &in, l->down.bias, false, 0);
+    arch_norm_to(b, s->norm, s->norm, l->dense_post_norm, false, 0);
+    arch_norm_to(b, s->norm, s->mixed, l->experts_post_norm, true, 0);
+    arch_norm_to(b, s->x, s->norm, l->ffn_post_norm, true, scale);
 }

@@ -1,6 +1,7 @@
-/* Gemma 4 (dense): layers that see a window have smaller heads than the others, V is normed, too,
- * the last layers see the keys and values of earlier ones, and each layer gets something of a token
- * besides. https://ai.google.dev/gemma/docs/core/model_card_4 */
+/* Gemma 4: layers that see a window have smaller heads than the others, V is normed, too, the last
+ * layers see the keys and values of earlier ones, and each layer gets something of a token besides.
+ * One has experts beside the dense feed-forward part, whose router has a norm of its own.
+ * https://ai.google.dev/gemma/docs/core/model_card_4 */
 #include "arch/arch.h"
 
 #include <math.h>
@@ -24,14 +25,20 @@ static void share_kv(struct arch_reader *r, struct model_params *p)
     }
 }
 
+static void read_experts(struct arch_reader *r, struct model_params *p)
+{
+    arch_read_experts(r, p);
+    if (!p->experts.n)
+        return;
+    p->experts.router_scale = 1 / sqrtf((float)p->n_embd);
+    p->blocks |= BLOCK_FFN | BLOCK_EXPERTS_BESIDE;
+    if (gguf_find_tensor(r->g, "blk.0.ffn_gate_up_exps.weight"))
+        p->blocks = (p->blocks & ~BLOCK_EXPERTS) | BLOCK_EXPERTS_FUSED;
+}
+
 static void read(struct arch_reader *r, struct model_params *p)
 {
     struct head_shape local = p->head;
-    if (arch_read_u32(r, "expert_count", 0, 0, UINT32_MAX)) {
-        r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
-            "%s: gemma4 with experts is not supported, only without", r->file);
-        return;
-    }
     if (!gguf_find_tensor(r->g, "rope_freqs.weight")) {
         r->status =
             hekla_fail(r->err, HEKLA_FORMAT, "%s: tensor rope_freqs.weight is missing", r->file);
@@ -57,6 +64,7 @@ static void read(struct arch_reader *r, struct model_params *p)
             p->shapes[i].head.n_rot = local.n_rot;
         }
     share_kv(r, p);
+    read_experts(r, p);
     p->n_layer_input = arch_read_u32(r, "embedding_length_per_layer_input", 0, 0, 1u << 16);
     if (r->status == HEKLA_OK && p->n_layer_input % 32)
         r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,

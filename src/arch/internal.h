@@ -20,6 +20,9 @@ struct rows arch_norm(const struct build *b, struct gpu_view g, struct gpu_view 
 /* s->x += w in, by way of a norm if there is one; scale: as of op_norm_rows, with a norm. */
 void arch_add(const struct build *b, const struct matrix *w, const struct matvec_input *in,
     struct gpu_view post_norm, float scale);
+/* y (+)= the RMS norm of x; scale: as of op_norm_rows. */
+void arch_norm_to(
+    const struct build *b, struct rows y, struct rows x, struct gpu_view g, bool add, float scale);
 /* The first n elements of rows that wider layers have, too. */
 void arch_narrow(struct rows *x, struct rows_q8 *q8, uint32_t n);
 /* ffn.c: y = act(gate) * up as the matrix `to` wants it; x: both, in `rows` rows a token. */

@@ -116,6 +116,8 @@ static void reserve_experts(struct hekla_session *s)
     c->pair_ff = reserve_rows(s, n, x->n_ff);
     c->pair_ff_q8 = reserve_q8(s, n, x->n_ff);
     c->pair_out = reserve_rows(s, n, s->model->m.params.n_embd);
+    if (s->model->m.params.blocks & BLOCK_EXPERTS_BESIDE)
+        c->mixed = reserve_rows(s, t, s->model->m.params.n_embd);
 }
 
 static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err)

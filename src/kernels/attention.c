@@ -97,6 +97,7 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     struct op *op = op_append(list, K_attention, kernel_kv_quant(kv->type));
     uint32_t size = split ? split_size(list, op, shape) : group_size(list);
     op->spec[SPEC_SIZE_X] = size;
+    op->spec[SPEC_COLS] = (shape.head_dim + 255) / 256;
     op->spec[SPEC_KV] = kv->type;
     op->spec[SPEC_SPLIT] = split;
     op->groups[0] = shape.n_head;

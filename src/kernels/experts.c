@@ -4,7 +4,7 @@
 #include <assert.h>
 
 void op_route(struct op_list *list, const struct expert_pairs *to, struct rows x,
-    const struct routing *p, struct gpu_view bias)
+    const struct routing *p, struct gpu_view bias, struct gpu_view scales)
 {
     struct op *op = op_append(list, K_route, -1);
     assert(x.n <= MAX_EXPERTS && to->n_used <= MAX_EXPERTS_USED && to->n_used <= x.n);
@@ -15,13 +15,14 @@ void op_route(struct op_list *list, const struct expert_pairs *to, struct rows x
     op_bind(op, 2, to->weights, false, true);
     op_bind(op, 3, bias.buffer ? bias : list->step, true, false);
     op_bind(op, 4, list->step, true, false);
+    op_bind(op, 5, scales.buffer ? scales : list->step, true, false);
     op_set_args(op,
         &(struct route_args){
             .n_expert = x.n,
             .n_used = to->n_used,
             .x_stride = x.stride,
             .flags = (p->sigmoid ? ROUTE_SIGMOID : 0) | (p->renormed ? ROUTE_RENORMED : 0) |
-                     (bias.buffer ? ROUTE_BIAS : 0),
+                     (bias.buffer ? ROUTE_BIAS : 0) | (scales.buffer ? ROUTE_SCALES : 0),
             .scale = p->scale,
         },
         sizeof(struct route_args));
@@ -101,19 +102,23 @@ void op_matvec_id(struct op_list *list, struct rows y, const struct matrix *w, u
     }
 }
 
-void op_mix(struct op_list *list, struct rows x, struct rows y, const struct expert_pairs *pairs)
+void op_mix(
+    struct op_list *list, struct rows x, struct rows y, const struct expert_pairs *pairs, bool add)
 {
     struct op *op = op_append(list, K_mix, -1);
     uint32_t size = list->caps->row_threads ? 8 : 64;
     op->spec[SPEC_SIZE_X] = size;
     op->groups[0] = (x.n + size - 1) / size;
     op->groups[1] = list->n_tokens;
-    op_bind(op, 0, x.view, true, true);
+    op_bind(op, 0, x.view, add, true);
     op_bind(op, 1, y.view, true, false);
     op_bind(op, 2, pairs->weights, true, false);
     op_bind(op, 3, list->step, true, false);
     op_set_args(op,
-        &(struct mix_args){
-            .n = x.n, .n_used = pairs->n_used, .x_stride = x.stride, .y_stride = y.stride},
+        &(struct mix_args){.n = x.n,
+            .n_used = pairs->n_used,
+            .x_stride = x.stride,
+            .y_stride = y.stride,
+            .flags = add ? MIX_ADD : 0},
         sizeof(struct mix_args));
 }

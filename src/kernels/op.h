@@ -183,14 +183,16 @@ struct routing {
     bool sigmoid, renormed;
     float scale;
 };
-/* x: scores of all experts; bias: [n_expert], added for the choice; or no buffer. */
+/* x: scores of all experts; bias: [n_expert], added for the choice; scales: [n_expert], of the
+ * weights; or no buffer. */
 void op_route(struct op_list *list, const struct expert_pairs *to, struct rows x,
-    const struct routing *p, struct gpu_view bias);
+    const struct routing *p, struct gpu_view bias, struct gpu_view scales);
 /* y[pair] = the pair's expert's rows of w times x[token], or x[pair]. A shard has whole experts. */
 void op_matvec_id(struct op_list *list, struct rows y, const struct matrix *w, uint32_t n_expert,
     const struct matvec_input *x, bool x_by_pair, const struct expert_pairs *pairs);
-/* x[token] += the weighted sum of y over its pairs. */
-void op_mix(struct op_list *list, struct rows x, struct rows y, const struct expert_pairs *pairs);
+/* x[token] (+)= the weighted sum of y over its pairs. */
+void op_mix(
+    struct op_list *list, struct rows x, struct rows y, const struct expert_pairs *pairs, bool add);
 /* scores = logits after penalties; then the next token into history, ring and step. */
 void op_sample(struct op_list *list, struct gpu_view logits, struct gpu_view scores,
     struct gpu_view ring, uint32_t n_vocab);

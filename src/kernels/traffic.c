@@ -188,7 +188,8 @@ static struct op_traffic traffic_mix(const struct op *op, struct step s)
 {
     const struct mix_args *a = (const void *)op->args;
     uint64_t x = s.n * a->n * 4;
-    return (struct op_traffic){x * (a->n_used + 1ull), x, 2 * s.n * a->n * a->n_used};
+    uint64_t read = x * (a->n_used + (a->flags & MIX_ADD ? 1ull : 0ull));
+    return (struct op_traffic){read, x, 2 * s.n * a->n * a->n_used};
 }
 
 static struct op_traffic traffic_penalize(const struct op *op, struct step s)

@@ -56,6 +56,8 @@ uint64_t model_dim(const struct model_params *p, enum weight_dim dim, uint32_t l
         return p->experts.n;
     case DIM_FF_EXPERT:
         return p->experts.n_ff;
+    case DIM_FF_EXPERT_BOTH:
+        return 2ull * p->experts.n_ff;
     case DIM_FF_SHARED:
         return p->experts.n_ff_shared;
     case DIM_LAYER_INPUT:

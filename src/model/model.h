@@ -36,6 +36,7 @@ struct layer_shape {
 struct model_experts {
     uint32_t n, n_used, n_ff; /* n 0: none */
     uint32_t n_ff_shared;     /* of the expert that all tokens use besides; 0: none */
+    float router_scale;       /* of what the router sees; 0: 1 */
     struct routing routing;
 };
 
@@ -79,6 +80,7 @@ struct model_params {
     X(experts_both) /* gate_up of all experts; else: */                                            \
     X(experts_gate)                                                                                \
     X(experts_up)                                                                                  \
+    X(experts_fused) /* of each expert gate, then up */                                            \
     X(experts_down)
 
 /* Views with a NULL buffer and matrices with no shards: the model does not have them. */
@@ -91,8 +93,11 @@ struct model_layer {
     struct gpu_view attn_post_norm, ffn_post_norm; /* of what is added; [n_embd] */
     struct gpu_view head_norm; /* of Q, K and V, [n_head + n_head_kv (+ n_head_kv)][head_dim] */
     struct gpu_view sinks;     /* [n_head] */
-    struct gpu_view input_post_norm; /* [n_embd] */
-    float output_scale;              /* of all that leaves the layer; 0: 1 */
+    /* Of experts beside a dense part: what they and the router see; of what each part adds. */
+    struct gpu_view router_norm, experts_norm, experts_post_norm, dense_post_norm; /* [n_embd] */
+    struct gpu_view experts_scales;                                                /* [n_expert] */
+    struct gpu_view input_post_norm;                                               /* [n_embd] */
+    float output_scale; /* of all that leaves the layer; 0: 1 */
 };
 
 struct model_weights {
@@ -122,6 +127,7 @@ enum weight_dim {
     DIM_ROT_HALF,
     DIM_EXPERTS,
     DIM_FF_EXPERT,
+    DIM_FF_EXPERT_BOTH,
     DIM_FF_SHARED,
     DIM_LAYER_INPUT,
     DIM_LAYER_INPUTS,

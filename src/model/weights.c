@@ -273,19 +273,27 @@ static hekla_status upload_heads(struct load *l, const struct job *job, struct h
     return status;
 }
 
-static hekla_status upload_vector(struct load *l, const struct job *job, struct hekla_error *err)
+/* What the elements are multiplied with; 0: nothing. */
+static float vector_scale(const struct load *l, const struct job *job)
 {
     const struct model_weights *w = &l->m->weights;
+    if (job->vector == &w->output_norm || job->vector == &w->output_norm_bias)
+        return l->m->params.output_scale;
+    return job->vector == &w->layers[job->layer].router_norm ? l->m->params.experts.router_scale
+                                                             : 0;
+}
+
+static hekla_status upload_vector(struct load *l, const struct job *job, struct hekla_error *err)
+{
     const struct gguf_tensor *t = job->parts[0].tensor;
-    float scale = l->m->params.output_scale, *x = (float *)l->rows;
+    float scale = vector_scale(l, job), *x = (float *)l->rows;
     hekla_status status = read_tensor(l, t, 0, t->n_bytes, l->rows, err);
     if (status == HEKLA_OK && job->rule->kind == WEIGHT_HEADS)
         status = upload_heads(l, job, err);
     else if (status == HEKLA_OK && job->scalar)
         *job->scalar = exact_sanitize(x[0]);
     else if (status == HEKLA_OK) {
-        bool last = job->vector == &w->output_norm || job->vector == &w->output_norm_bias;
-        for (uint64_t i = 0; last && scale != 0 && i < t->n_elements; i++)
+        for (uint64_t i = 0; scale != 0 && i < t->n_elements; i++)
             x[i] = exact_sanitize(x[i]) * scale;
         status = upload_floats(l, job->vector, x, t->n_bytes, err);
     }
@@ -468,7 +476,8 @@ uint64_t model_decode_bytes(const struct model *m)
     for (uint32_t i = 0; i < m->params.n_layer; i++) {
         const struct model_layer *l = &w->layers[i];
         uint64_t of_experts = matrix_bytes(&l->experts_both) + matrix_bytes(&l->experts_gate) +
-                              matrix_bytes(&l->experts_up) + matrix_bytes(&l->experts_down);
+                              matrix_bytes(&l->experts_up) + matrix_bytes(&l->experts_fused) +
+                              matrix_bytes(&l->experts_down);
 #define MATRIX(name) sum += matrix_bytes(&l->name);
         MODEL_MATRICES(MATRIX)
 #undef MATRIX

@@ -15,6 +15,6 @@ void ref_mix(const struct op *op, void *const *b)
                 sum =
                     sum + exact_sanitize(y[pair * a->y_stride + i]) * exact_sanitize(weights[pair]);
             }
-            *x = exact_sanitize(*x) + sum;
+            *x = a->flags & MIX_ADD ? exact_sanitize(*x) + sum : sum;
         }
 }

@@ -53,6 +53,7 @@ void ref_route(const struct op *op, void *const *b)
 {
     const struct route_args *a = (const void *)op->args;
     const struct step_args *step = b[4];
+    const float *scales = b[5];
     for (uint32_t t = 0; t < step->n_tokens; t++) {
         float probs[MAX_EXPERTS], scores[MAX_EXPERTS];
         uint32_t *ids = (uint32_t *)b[1] + (size_t)t * a->n_used;
@@ -60,7 +61,11 @@ void ref_route(const struct op *op, void *const *b)
         rate(a, (const float *)b[0] + (size_t)t * a->x_stride, b[3], probs, scores);
         choose(a, scores, ids);
         float inv = exact_recip(total(a, probs, ids)) * a->scale;
-        for (uint32_t k = 0; k < a->n_used; k++)
-            weights[k] = exact_sanitize(probs[ids[k]] * inv);
+        for (uint32_t k = 0; k < a->n_used; k++) {
+            float w = probs[ids[k]] * inv;
+            if (a->flags & ROUTE_SCALES)
+                w = exact_sanitize(w) * scales[ids[k]];
+            weights[k] = exact_sanitize(w);
+        }
     }
 }

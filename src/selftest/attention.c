@@ -48,7 +48,7 @@ static void run_with(struct test *t, struct head_shape shape, uint32_t pos, uint
         shape.n_head, shape.n_head_kv, shape.head_dim, pos, tokens, (int)fill, o->window,
         (double)o->softcap, (double)o->temperature, o->sinks.size ? " sinks" : "");
     t->flavour = (o->window ? 1u : 0u) | (o->softcap > 0 ? 2u : 0u) | (o->sinks.size ? 4u : 0u) |
-                 (o->temperature != 0 ? 8u : 0u) | (shape.head_dim > 256 ? 16u : 0u);
+                 (o->temperature != 0 ? 8u : 0u);
     struct attn_options options = *o;
     if (o->sinks.size) /* asked for */
         options.sinks = test_exact_input(t, shape.n_head, FILL_NORMAL);
@@ -64,10 +64,10 @@ static void run_with(struct test *t, struct head_shape shape, uint32_t pos, uint
         op_attention_with(&t->list, out, qkv, &kv, test_output(t, bytes), shape, &options);
     }
     /* llvmpipe of Mesa 22 ends all loops of an invocation after 65535 iterations. */
-    for (uint32_t size = t->flavour % 16 || t->list.variant == K_attn_tile ? 129
-                         : pos < 600                                       ? 1
-                         : pos < 3000                                      ? 4
-                                                                           : 8;
+    for (uint32_t size = t->flavour || t->list.variant == K_attn_tile ? 129
+                         : pos < 600                                  ? 1
+                         : pos < 3000                                 ? 4
+                                                                      : 8;
          size <= 128 && !t->quick; size = 5 * size + 3)
         test_vary(t, &(struct variation){.spec = {size}});
     test_run(t);

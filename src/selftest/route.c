@@ -1,5 +1,5 @@
-/* route: both ways to rate, with and without a bias for the choice, ties, and every kind of input.
- */
+/* route: both ways to rate, with and without a bias for the choice and scales of weights, ties, and
+ * every kind of input. */
 #include "selftest/case.h"
 
 static void run(struct test *t, uint32_t n_expert, uint32_t n_used, uint32_t tokens, uint32_t how,
@@ -7,11 +7,14 @@ static void run(struct test *t, uint32_t n_expert, uint32_t n_used, uint32_t tok
 {
     test_begin(t, tokens, 0, 100, "experts=%u used=%u tokens=%u how=%u fill=%d", n_expert, n_used,
         tokens, how, (int)fill);
+    t->flavour = how & 8;
     t->list.n_tokens = tokens + 1;
     struct rows x = test_rows(t, tokens, n_expert, fill);
-    struct gpu_view bias = {0};
+    struct gpu_view bias = {0}, scales = {0};
     if (how & 4)
         bias = test_exact_input(t, n_expert, FILL_NORMAL);
+    if (how & 8)
+        scales = test_exact_input(t, n_expert, FILL_NORMAL);
     float *v = test_data(t, x.view);
     if (t->list.n_tokens == 3 && n_expert > 2)
         v[n_expert - 1] = v[0]; /* of equal ones the first */
@@ -23,7 +26,7 @@ static void run(struct test *t, uint32_t n_expert, uint32_t n_used, uint32_t tok
     to.count = test_output(t, n_expert * 4ull);
     op_route(&t->list, &to, x,
         &(struct routing){.sigmoid = how & 1, .renormed = how & 2, .scale = how & 4 ? 2.5f : 1.0f},
-        bias);
+        bias, scales);
     for (uint32_t size = 1; size <= 128; size = 5 * size + 3)
         test_vary(t, &(struct variation){.spec = {size}});
     test_run(t);
@@ -31,7 +34,7 @@ static void run(struct test *t, uint32_t n_expert, uint32_t n_used, uint32_t tok
 
 static void run_all(struct test *t)
 {
-    for (uint32_t how = 0; how < 8; how++) {
+    for (uint32_t how = 0; how < 10; how++) {
         run(t, 8, 2, 2, how, FILL_NORMAL);
         run(t, 128, 8, 3, how, FILL_NORMAL);
     }
@@ -39,7 +42,7 @@ static void run_all(struct test *t)
     run(t, MAX_EXPERTS, MAX_EXPERTS_USED, 2, 0, FILL_NORMAL);
     run(t, 4, 4, 40, 2, FILL_NORMAL);
     for (uint32_t fill = 0; fill < 2 * FILL_COUNT; fill++)
-        run(t, 33, 5, 2, fill % 8, (enum fill)(fill / 2));
+        run(t, 33, 5, 2, fill % 16, (enum fill)(fill / 2));
 }
 
 void selftest_cases_route(struct test *t)

@@ -3,7 +3,8 @@
  * position (../shared/archs, see its README for the bounds). The bits must not depend on the
  * device, which is compared with the reference, nor on how a prompt is cut. What is not supported
  * must be refused by name. Layers that are cut in different ways are kept in saved sessions, and
- * where values are the keys nothing changes but for the tensors that are not there.
+ * where values are the keys nothing changes but for the tensors that are not there. Experts that
+ * are alike change nothing either.
  *
  * The F32, F16 and BF16 models are written by make_models.py there, which needs python3 and numpy;
  * HEKLA_ARCH_MODELS names a folder where that was done before, HEKLA_ARCH_ONLY how the names begin
@@ -281,65 +282,178 @@ static bool find_gemma4(char path[2 * TEST_PATH])
     return *models && access(path, R_OK) == 0;
 }
 
-static bool is_named(const struct gguf_tensor *t, const char *end)
+/* A tensor of the file that is written: of another's bytes, or of two, some copies of them; else
+ * all elements are 1. */
+struct made {
+    char name[64];
+    struct gguf_tensor tensor;
+    const struct gguf_tensor *of[2];
+    uint32_t copies;
+};
+
+/* The model with other keys, and other tensors. */
+enum { MOST_MADE = 200, N_EXPERTS = 4 };
+struct variant {
+    struct gguf *from;
+    struct gguf_u32_key set[4];
+    uint32_t n_set, n;
+    struct made made[MOST_MADE];
+};
+
+static struct made *add_made(struct variant *v, const char *name, uint64_t columns, uint64_t rows,
+    uint64_t n, const struct gguf_tensor *of)
 {
-    size_t n = strlen(end);
-    return t->name.n >= n && !memcmp(t->name.data + t->name.n - n, end, n);
+    struct made *m = &v->made[v->n++];
+    assert_true(v->n <= MOST_MADE);
+    snprintf(m->name, sizeof(m->name), "%s", name);
+    m->tensor = (struct gguf_tensor){.name = {m->name, strlen(m->name)},
+        .n_dims = n > 1      ? 3
+                  : rows > 1 ? 2
+                             : 1,
+        .dims = {columns, rows, n, 1},
+        .type = quant_types[QT_f32].file_id,
+        .n_elements = columns * rows * n,
+        .n_bytes = 4 * columns * rows * n};
+    m->of[0] = of;
+    m->copies = (uint32_t)n;
+    return m;
 }
 
-/* The same model with another number; values: or with those of K for V, with tensors or without. */
-enum values { VALUES_OWN, VALUES_ARE_KEYS, VALUES_MISSING };
+static void open_variant(struct variant *v, const char *path)
+{
+    struct hekla_error err = {0};
+    *v = (struct variant){.n = 0};
+    if (gguf_open(&v->from, path, quant_file_bytes, &err))
+        fail_msg("%s", err.text);
+    for (uint64_t i = 0; i < v->from->n_tensors; i++) {
+        const struct gguf_tensor *t = &v->from->tensors[i];
+        char name[64];
+        snprintf(name, sizeof(name), "%.*s", (int)t->name.n, t->name.data);
+        add_made(v, name, t->dims[0], t->dims[1], 1, t);
+    }
+}
 
-static void write_variant(
-    const char *path, const struct gguf_u32_key *set, enum values values, char *out)
+static void write_made(const struct made *m, const struct gguf *from, uint64_t offset, char *file)
+{
+    uint64_t n = 0;
+    float *ones = (float *)(void *)(file + offset);
+    for (uint64_t i = 0; !m->of[0] && i < m->tensor.n_elements; i++)
+        ones[i] = 1;
+    for (uint32_t c = 0; m->of[0] && c < m->copies; c++)
+        for (uint32_t i = 0; i < 2 && m->of[i]; i++) {
+            memcpy(file + offset + n, from->files[0].data + m->of[i]->offset,
+                (size_t)m->of[i]->n_bytes);
+            n += m->of[i]->n_bytes;
+        }
+    assert_true(!m->of[0] || n == m->tensor.n_bytes);
+}
+
+static void write_variant(struct variant *v, const char *path)
 {
     static const char *const leave[] = {NULL};
+    struct gguf_tensor *tensors = calloc(v->n, sizeof(*tensors));
     struct gguf_writer w = {0};
     struct hekla_error err = {0};
-    struct gguf *from;
-    uint64_t n, kept = 0;
-    if (gguf_open(&from, path, quant_file_bytes, &err))
-        fail_msg("%s", err.text);
-    struct gguf_tensor *tensors = calloc((size_t)from->n_tensors, sizeof(*tensors));
-    const struct gguf_tensor **of = calloc((size_t)from->n_tensors, sizeof(*of));
-    assert_true(tensors && of);
-    for (uint64_t i = 0; i < from->n_tensors; i++) {
-        const struct gguf_tensor *t = &from->tensors[i];
-        char key[80];
-        of[kept] = t;
-        if (values != VALUES_OWN && is_named(t, ".attn_v.weight")) {
-            snprintf(key, sizeof(key), "%.*s", (int)t->name.n, t->name.data);
-            *strstr(key, "attn_v") = 0;
-            strcat(key, "attn_k.weight");
-            of[kept] = gguf_find_tensor(from, key);
-            assert_non_null(of[kept]);
-            if (values == VALUES_MISSING)
-                continue;
-        }
-        tensors[kept++] = *t;
-    }
-    const struct gguf_head head = {.from = from,
-        .set = set,
-        .n_set = set ? 1 : 0,
+    uint64_t n;
+    assert_non_null(tensors);
+    for (uint32_t i = 0; i < v->n; i++)
+        tensors[i] = v->made[i].tensor;
+    const struct gguf_head head = {.from = v->from,
+        .set = v->set,
+        .n_set = v->n_set,
         .leave = leave,
         .tensors = tensors,
-        .n_tensors = kept,
+        .n_tensors = v->n,
         .alignment = 32};
     if (gguf_write_head(&w, &head, &n, &err))
         fail_msg("%s", err.text);
     char *file = calloc((size_t)n, 1);
     assert_non_null(file);
     memcpy(file, w.data, (size_t)w.n);
-    for (uint64_t i = 0; i < kept; i++)
-        memcpy(file + tensors[i].offset, from->files[0].data + of[i]->offset,
-            (size_t)tensors[i].n_bytes);
-    FILE *f = fopen(out, "wb");
+    for (uint32_t i = 0; i < v->n; i++)
+        write_made(&v->made[i], v->from, tensors[i].offset, file);
+    FILE *f = fopen(path, "wb");
     assert_true(f && fwrite(file, 1, (size_t)n, f) == n && fclose(f) == 0);
     free(file);
     free(w.data);
-    free(of);
     free(tensors);
-    gguf_close(from);
+    gguf_close(v->from);
+}
+
+static const struct gguf_tensor *tensor_of(
+    const struct variant *v, uint32_t layer, const char *what)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "blk.%u.%s.weight", layer, what);
+    return gguf_find_tensor(v->from, name);
+}
+
+/* A key becomes a list. */
+static void make_list(struct variant *v, const char *name, const uint32_t *items, uint64_t n)
+{
+    for (uint64_t i = 0; i < v->from->n_keys; i++) {
+        struct gguf_key *key = &v->from->keys[i];
+        if (!gguf_string_is(key->name, name))
+            continue;
+        key->type = GGUF_ARRAY;
+        key->item_type = GGUF_I32;
+        key->n = n;
+        key->data = (const uint8_t *)items;
+    }
+}
+
+/* V has the weights of K, or is missing. */
+static void take_values(struct variant *v, bool missing)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < v->n; i++) {
+        unsigned layer;
+        struct made m = v->made[i];
+        if (strstr(m.name, ".attn_v.") && sscanf(m.name, "blk.%u.", &layer) == 1) {
+            m.of[0] = tensor_of(v, layer, "attn_k");
+            if (missing)
+                continue;
+        }
+        v->made[kept] = m;
+        v->made[kept].tensor.name.data = v->made[kept].name;
+        kept++;
+    }
+    v->n = kept;
+}
+
+/* Experts that all are what the dense part is: together with it they double what it gives, which
+ * the norm of the sum takes back. */
+static void add_experts(struct variant *v, uint32_t layer, bool fused)
+{
+    const struct gguf_tensor *gate = tensor_of(v, layer, "ffn_gate"),
+                             *up = tensor_of(v, layer, "ffn_up"),
+                             *down = tensor_of(v, layer, "ffn_down"),
+                             *norm = tensor_of(v, layer, "ffn_norm");
+    uint64_t n_embd = gate->dims[0], n_ff = gate->dims[1];
+    const struct {
+        const char *name;
+        uint64_t columns, rows, n;
+        const struct gguf_tensor *of;
+    } all[] = {
+        {"ffn_gate_inp.weight", n_embd, N_EXPERTS, 1, NULL},
+        {"ffn_gate_inp.scale", n_embd, 1, 1, NULL},
+        {"ffn_down_exps.scale", N_EXPERTS, 1, 1, NULL},
+        {"pre_ffw_norm_2.weight", n_embd, 1, 1, norm},
+        {"post_ffw_norm_1.weight", n_embd, 1, 1, NULL},
+        {"post_ffw_norm_2.weight", n_embd, 1, 1, NULL},
+        {"ffn_down_exps.weight", n_ff, n_embd, N_EXPERTS, down},
+        {fused ? "ffn_gate_up_exps.weight" : "ffn_gate_exps.weight", n_embd,
+            fused ? 2 * n_ff : n_ff, N_EXPERTS, gate},
+        {"ffn_up_exps.weight", n_embd, n_ff, N_EXPERTS, up},
+    };
+    size_t n = sizeof(all) / sizeof(all[0]) - (fused ? 1 : 0);
+    for (size_t i = 0; i < n; i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "blk.%u.%s", layer, all[i].name);
+        struct made *m = add_made(v, name, all[i].columns, all[i].rows, all[i].n, all[i].of);
+        if (strstr(name, "gate_up"))
+            m->of[1] = up;
+    }
 }
 
 static void make_temporary(char out[TEST_PATH])
@@ -354,6 +468,7 @@ static void make_temporary(char out[TEST_PATH])
 static void values_that_are_keys(void **state)
 {
     (void)state;
+    static struct variant variant;
     struct arch_case c = {.name = "gemma4 without V"};
     char path[2 * TEST_PATH];
     size_t size = N_ROWS * N_VOCAB * sizeof(float);
@@ -365,7 +480,15 @@ static void values_that_are_keys(void **state)
     make_prompt(c.next, N_NEXT, N_VOCAB);
     make_temporary(c.model);
     for (int i = 0; i < 2; i++) {
-        write_variant(path, NULL, i ? VALUES_MISSING : VALUES_ARE_KEYS, c.model);
+        open_variant(&variant, path);
+        take_values(&variant, i);
+        if (i) {
+            static const uint32_t n_ff[] = {160, 160, 160, 160, 160, 160},
+                                  n_kv[] = {2, 2, 2, 2, 2, 2};
+            make_list(&variant, "gemma4.feed_forward_length", n_ff, 6);
+            make_list(&variant, "gemma4.attention.head_count_kv", n_kv, 6);
+        }
+        write_variant(&variant, c.model);
         hekla_model *model = open_case(&c, NULL);
         compute(model, &c, 0, rows[i]);
         if (i)
@@ -378,6 +501,50 @@ static void values_that_are_keys(void **state)
     free(rows[1]);
 }
 
+/* The logits of the model without experts, which are known. */
+static void experts_beside(void **state)
+{
+    (void)state;
+    static struct variant variant;
+    struct arch_case c = {.name = ""};
+    char path[2 * TEST_PATH], index[TEST_PATH];
+    if (!find_gemma4(path))
+        skip();
+    snprintf(index, sizeof(index), "%s/archs/index.json", shared);
+    char *text = read_file(index, NULL);
+    const char *item = json_first(json_get(text, "cases"));
+    for (; item && strcmp(c.name, "gemma4"); item = json_next(item)) {
+        free(c.expected);
+        load_case(item, &c);
+    }
+    assert_string_equal(c.name, "gemma4");
+    free(text);
+    make_temporary(c.model);
+    for (uint32_t fused = 0; fused < 2; fused++) {
+        open_variant(&variant, path);
+        for (uint32_t layer = 0; tensor_of(&variant, layer, "attn_norm"); layer++)
+            add_experts(&variant, layer, fused);
+        variant.set[0] = (struct gguf_u32_key){"gemma4.expert_count", N_EXPERTS};
+        variant.set[1] = (struct gguf_u32_key){"gemma4.expert_used_count", 2};
+        variant.n_set = 2;
+        write_variant(&variant, c.model);
+        snprintf(c.name, sizeof(c.name), "gemma4, experts%s", fused ? " fused" : "");
+        check_case(&c);
+    }
+    unlink(c.model);
+    free(c.expected);
+}
+
+static void expect_refused(const char *path, hekla_status expected, const char *words)
+{
+    hekla_model *model = NULL;
+    struct hekla_error err;
+    hekla_status status = hekla_model_open(
+        &model, &(struct hekla_model_options){.path = path, .device = "ref"}, &err);
+    if (status != expected || !strstr(err.text, words))
+        fail_msg("status %d, \"%s\" does not tell \"%s\"", status, err.text, words);
+}
+
 static void bad_layers(void **state)
 {
     (void)state;
@@ -386,7 +553,7 @@ static void bad_layers(void **state)
         hekla_status status;
         const char *words;
     } cases[] = {
-        {{"gemma4.expert_count", 4}, HEKLA_UNSUPPORTED, "gemma4 with experts is not supported"},
+        {{"gemma4.expert_count", 4}, HEKLA_FORMAT, "gemma4.expert_used_count is missing"},
         {{"gemma4.attention.shared_kv_layers", 6}, HEKLA_FORMAT, "is 6, expected 0 to 5"},
         {{"gemma4.attention.shared_kv_layers", 5}, HEKLA_FORMAT, "layer 3 has no keys and values"},
         {{"gemma4.attention.shared_kv_layers", 1}, HEKLA_FORMAT, "blk.4.attn_k.weight is missing"},
@@ -401,19 +568,39 @@ static void bad_layers(void **state)
             "per_layer_token_embd.weight is not one"},
         {{"gemma4.feed_forward_length", 192}, HEKLA_FORMAT, "is 128 x 160 x 1, expected 128 x 192"},
     };
+    static const struct {
+        const char *name;
+        uint32_t items[7], n;
+        const char *words;
+    } lists[] = {
+        {"gemma4.feed_forward_length", {160, 160, 160, 160, 160}, 5, "has 5 items, expected 6"},
+        {"gemma4.feed_forward_length", {160, 160, 160, 160, 160, 160, 160}, 7, "has 7 items"},
+        {"gemma4.feed_forward_length", {160, 160, 96, 160, 160, 160}, 6,
+            "blk.2.ffn_gate.weight is 128 x 160 x 1, expected 128 x 96"},
+        {"gemma4.feed_forward_length", {160, 0, 160, 160, 160, 160}, 6,
+            "length[1] is 0, expected 1"},
+        {"gemma4.attention.head_count_kv", {2, 2, 2, 2, 2, UINT32_MAX}, 6, "[5] is -1, expected 1"},
+        {"gemma4.attention.head_count_kv", {2, 2, 3, 2, 2, 2}, 6, "cannot share 3 key/value heads"},
+        {"gemma4.attention.head_count_kv", {2, 1, 2, 2, 2, 2}, 6,
+            "blk.1.attn_k.weight is 128 x 64"},
+    };
+    static struct variant variant;
     struct arch_case c;
     char path[2 * TEST_PATH];
     if (!find_gemma4(path))
         skip();
     make_temporary(c.model);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        hekla_model *model = NULL;
-        struct hekla_error err;
-        write_variant(path, &cases[i].key, VALUES_OWN, c.model);
-        hekla_status status = hekla_model_open(
-            &model, &(struct hekla_model_options){.path = c.model, .device = "ref"}, &err);
-        if (status != cases[i].status || !strstr(err.text, cases[i].words))
-            fail_msg("status %d, \"%s\" does not tell \"%s\"", status, err.text, cases[i].words);
+        open_variant(&variant, path);
+        variant.set[variant.n_set++] = cases[i].key;
+        write_variant(&variant, c.model);
+        expect_refused(c.model, cases[i].status, cases[i].words);
+    }
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        open_variant(&variant, path);
+        make_list(&variant, lists[i].name, lists[i].items, lists[i].n);
+        write_variant(&variant, c.model);
+        expect_refused(c.model, HEKLA_FORMAT, lists[i].words);
     }
     unlink(c.model);
 }
@@ -499,8 +686,8 @@ static void remove_models(void)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(windows),
-        cmocka_unit_test(values_that_are_keys), cmocka_unit_test(bad_layers),
-        cmocka_unit_test(saved_layers), cmocka_unit_test(all_cases)};
+        cmocka_unit_test(values_that_are_keys), cmocka_unit_test(experts_beside),
+        cmocka_unit_test(bad_layers), cmocka_unit_test(saved_layers), cmocka_unit_test(all_cases)};
     shared = find_shared();
     if (!shared)
         return TEST_SKIPPED;
