@@ -41,10 +41,15 @@ bool arch_needs(const struct model_params *p, enum kernel base)
     case K_mix:
         return p->experts.n > 0;
     case K_glu:
-        return p->experts.n > 0 || p->act != GLU_SILU || p->blocks & BLOCK_FFN_PLAIN;
+        return p->experts.n > 0 || p->act != GLU_SILU || p->state.n_head > 0 ||
+               p->blocks & (BLOCK_FFN_PLAIN | BLOCK_ATTN_GATED);
     case K_norm_rows:
-        return p->layer_norm ||
+        return p->layer_norm || p->state.n_head > 0 ||
                p->blocks & (BLOCK_POST_NORM | BLOCK_HEAD_NORM | BLOCK_MAYBE_HEAD_NORM);
+    case K_conv:
+        return p->state.taps > 0;
+    case K_delta:
+        return p->state.n_head > 0;
     case K_softcap:
         return p->output_softcap > 0;
     default:

@@ -23,12 +23,19 @@ struct arch_scratch {
     struct rows scores, pair_gate_up, pair_ff, pair_out;
     struct rows_q8 pair_ff_q8;
     uint32_t pair_up_first;
+    /* Layers with a recurrent state, and attention whose output is gated. */
+    struct state_cache *state;   /* [n_layer] */
+    struct rows state_in, gates; /* what is convolved; alpha, and beta behind it */
+    struct rows mixed;           /* the gate, and what is gated behind it */
+    uint32_t beta_first, mixed_first;
 };
 
 enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 
 /* Blocks: the tensors that a rule of rules.c is for. */
-#define BLOCK_MODEL 1u          /* embedding, last norm, output */
+#define BLOCK_BODY 1u /* embedding, output */
+#define BLOCK_OUTPUT_NORM 0x20000u
+#define BLOCK_MODEL (BLOCK_BODY | BLOCK_OUTPUT_NORM)
 #define BLOCK_ATTN 2u           /* Q, K and V each for themselves */
 #define BLOCK_ATTN_FUSED 4u     /* in one tensor */
 #define BLOCK_FFN 8u            /* with a gate */
@@ -47,6 +54,10 @@ enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 #define BLOCK_LONG_ROPE 0x4000u
 #define BLOCK_MAYBE_HEAD_NORM 0x8000u /* models with and without */
 #define BLOCK_MAYBE_FFN_NORM 0x10000u
+#define BLOCK_EMBD_NORM 0x40000u   /* the last norm has another name */
+#define BLOCK_ATTN_GATED 0x80000u  /* as BLOCK_ATTN, and Q's tensor has gates of the output, too */
+#define BLOCK_SHORT_CONV 0x100000u /* a gated convolution */
+#define BLOCK_DELTA_NET 0x200000u
 #define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
 
 /* Reads keys by their names behind the architecture's; the first failure stays. */
@@ -59,7 +70,8 @@ struct arch_reader {
 
 struct arch {
     uint32_t blocks;
-    bool neox; /* rotated pairs are i and i + n_rot / 2 */
+    uint32_t state_blocks; /* of layers with LAYER_STATE; 0: it has no such layers */
+    bool neox;             /* rotated pairs are i and i + n_rot / 2 */
     /* What differs from a llama; may be NULL. The common keys are read. */
     void (*read)(struct arch_reader *r, struct model_params *p);
 };

@@ -83,15 +83,15 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
 {
     const struct model_params *p = b->p;
     const struct arch_scratch *s = b->s;
-    const struct matrix *all[] = {&l->qkv, &l->q, &l->k, &l->v};
+    const struct matrix *all[] = {&l->qkv, &l->q, &l->k, &l->v, &l->mix_gate};
     const uint32_t row[] = {0, 0, s->k_first, s->v_first};
     bool heads = l->head_norm.buffer;
     const struct norm_input norm = {s->x, l->attn_norm, p->norm_eps};
-    bool fused = can_fuse(b, all, 4, a->kv);
+    bool fused = can_fuse(b, all, 5, a->kv);
     struct matvec_input in = {0};
     if (!fused) {
         arch_norm(b, s->norm, l->attn_norm, l->attn_norm_bias, false);
-        in = arch_input_for(b, s->norm, s->embd_q8, all, 4, 0);
+        in = arch_input_for(b, s->norm, s->embd_q8, all, 5, 0);
     }
     for (int i = 0; i < 4; i++) {
         if (!all[i]->n_shards)
@@ -103,6 +103,10 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
         else
             op_norm_qkv(b->list, s->qkv, a->kv, all[i], row[i], &norm, a->rope, a->shape);
     }
+    if (fused && l->mix_gate.n_shards)
+        op_norm_matvec(b->list, s->mixed, 0, &l->mix_gate, &norm);
+    else if (l->mix_gate.n_shards)
+        op_matvec(b->list, s->mixed, 0, &l->mix_gate, &in, l->mix_gate.bias, false, 0);
     if (heads) /* of Q, and of K behind it */
         op_norm_rows(b->list, s->qkv, s->qkv,
             &(struct norm_rows){.g = l->head_norm,
@@ -114,26 +118,64 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
         op_rope_kv(b->list, s->qkv, s->k_first, s->v_first, a->kv, a->rope, a->shape);
 }
 
+struct matvec_input arch_attention_output(const struct build *b, const struct model_layer *l)
+{
+    struct matvec_input out = {b->s->attn, b->s->attn_q8};
+    out.f32.n = l->attn_out.layout.n;
+    quant_spread(&out.q8.layout, (out.f32.n + 31) / 32);
+    return out;
+}
+
+struct rows arch_mixed(const struct build *b, uint32_t n)
+{
+    struct rows r = b->s->mixed;
+    r.view.offset += b->s->mixed_first * UINT64_C(4);
+    r.view.size -= b->s->mixed_first * UINT64_C(4);
+    r.n = n;
+    return r;
+}
+
+struct matvec_input arch_gate_mixed(
+    const struct build *b, const struct model_layer *l, uint32_t act)
+{
+    struct matvec_input out = arch_attention_output(b, l);
+    bool out_int = quant_types[l->attn_out.quant].class == QUANT_CLASS_INT;
+    op_glu(b->list, out.f32, out_int ? &out.q8 : NULL, b->s->mixed,
+        &(struct glu){.n = out.f32.n, .rows = 1, .up_first = b->s->mixed_first, .act = act});
+    return out;
+}
+
 /* Attention, as the output projection wants it. */
 static struct matvec_input build_attention(
     const struct build *b, const struct model_layer *l, const struct attention *a)
 {
     const struct arch_scratch *s = b->s;
+    struct matvec_input out = arch_attention_output(b, l);
     bool out_int = quant_types[l->attn_out.quant].class == QUANT_CLASS_INT;
-    if (out_int && op_can_attention_q8(b->list, a->shape)) {
-        op_attention_q8(b->list, s->attn_q8, s->qkv, a->kv, s->partials, a->shape, &a->options);
-        return (struct matvec_input){s->attn, s->attn_q8};
+    if (l->mix_gate.n_shards) {
+        op_attention_with(
+            b->list, arch_mixed(b, out.f32.n), s->qkv, a->kv, s->partials, a->shape, &a->options);
+        return arch_gate_mixed(b, l, GLU_SIGMOID);
     }
-    op_attention_with(b->list, s->attn, s->qkv, a->kv, s->partials, a->shape, &a->options);
-    return arch_input_for(b, s->attn, s->attn_q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+    if (out_int && op_can_attention_q8(b->list, a->shape)) {
+        op_attention_q8(b->list, out.q8, s->qkv, a->kv, s->partials, a->shape, &a->options);
+        return out;
+    }
+    op_attention_with(b->list, out.f32, s->qkv, a->kv, s->partials, a->shape, &a->options);
+    return arch_input_for(b, out.f32, out.q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
 }
 
 static void build_layer(const struct build *b, uint32_t layer)
 {
     const struct model_layer *l = &b->m->weights.layers[layer];
-    struct attention a = attention_of(b, layer);
-    build_qkv(b, l, &a);
-    struct matvec_input in = build_attention(b, l, &a);
+    struct matvec_input in;
+    if (b->p->layers[layer] & LAYER_STATE) {
+        in = arch_build_state(b, layer);
+    } else {
+        struct attention a = attention_of(b, layer);
+        build_qkv(b, l, &a);
+        in = build_attention(b, l, &a);
+    }
     arch_add(b, &l->attn_out, &in, l->attn_post_norm);
     arch_build_ffn(b, l);
 }

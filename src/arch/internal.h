@@ -21,6 +21,15 @@ void arch_norm(
 /* s->x += w in, by way of a norm if there is one. */
 void arch_add(const struct build *b, const struct matrix *w, const struct matvec_input *in,
     struct gpu_view post_norm);
+/* Where the input of attn_out goes: as wide as it is. */
+struct matvec_input arch_attention_output(const struct build *b, const struct model_layer *l);
+/* n floats a token behind the gate in s->mixed; and those times act(the gate), as attn_out wants
+ * them. */
+struct rows arch_mixed(const struct build *b, uint32_t n);
+struct matvec_input arch_gate_mixed(
+    const struct build *b, const struct model_layer *l, uint32_t act);
+/* state.c: what a layer with a recurrent state has in place of attention, up to attn_out. */
+struct matvec_input arch_build_state(const struct build *b, uint32_t layer);
 /* ffn.c: the feed-forward part of a layer; s->norm: its input, if the model has no norm for it. */
 void arch_build_ffn(const struct build *b, const struct model_layer *l);
 

@@ -1,6 +1,8 @@
 /* Hyper-parameters that architectures share, and how the others are read. */
 #include "arch/arch.h"
 
+#include "base/le.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -66,11 +68,39 @@ bool arch_read_bool(struct arch_reader *r, const char *key, bool fallback)
     return value;
 }
 
+/* One number, or one for each layer: 0 for those without attention, which have a state. */
+static uint32_t read_kv_heads(struct arch_reader *r, struct model_params *p)
+{
+    char name[KEY_SIZE];
+    const struct gguf_key *key = gguf_find_key(r->g, key_of(r, "attention.head_count_kv", name));
+    uint32_t most = p->head.n_head, n = 0;
+    if (!key || key->type != GGUF_ARRAY || r->status != HEKLA_OK)
+        return arch_read_u32(r, "attention.head_count_kv", most, 1, most);
+    if ((key->item_type != GGUF_I32 && key->item_type != GGUF_U32) || key->n != p->n_layer) {
+        r->status = hekla_fail(r->err, HEKLA_FORMAT,
+            "%s: %s is an array, expected one of %u integers, or one integer", r->file, name,
+            p->n_layer);
+        return most;
+    }
+    for (uint32_t i = 0; i < p->n_layer; i++) {
+        uint32_t value = le_u32(key->data + 4 * (size_t)i);
+        if (r->status == HEKLA_OK && value > most)
+            r->status = hekla_fail(r->err, HEKLA_FORMAT,
+                "%s: %s has %u for layer %u, expected 0 to %u", r->file, name, value, i, most);
+        if (r->status == HEKLA_OK && value && n && value != n)
+            r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
+                "%s: %s differs between layers, which is not supported", r->file, name);
+        p->layers[i] |= value ? 0 : LAYER_STATE;
+        n = value ? value : n;
+    }
+    return n ? n : most;
+}
+
 static void read_heads(struct arch_reader *r, struct model_params *p)
 {
     struct head_shape *h = &p->head;
     h->n_head = arch_need_u32(r, "attention.head_count", 1, 4096);
-    h->n_head_kv = arch_read_u32(r, "attention.head_count_kv", h->n_head, 1, h->n_head);
+    h->n_head_kv = read_kv_heads(r, p);
     if (!r->status && h->n_head % h->n_head_kv)
         r->status = hekla_fail(r->err, HEKLA_FORMAT,
             "%s: %u attention heads cannot share %u key/value heads", r->file, h->n_head,
@@ -182,11 +212,30 @@ void arch_read_experts(struct arch_reader *r, struct model_params *p)
     p->blocks = (p->blocks & ~(BLOCK_FFN | BLOCK_FFN_FUSED)) | BLOCK_EXPERTS;
 }
 
+/* Which layers have a state is known; padding is never written, and other layers' results would be
+ * there. */
+static void check_layers(struct arch_reader *r, const struct model_params *p)
+{
+    uint32_t n = model_attention_layers(p);
+    if (r->status != HEKLA_OK || (n == p->n_layer && !p->state_blocks))
+        return;
+    if (!p->state_blocks || n == 0)
+        r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
+            "%s: %s layers without attention, which is not supported of %s", r->file,
+            n ? "it has" : "it has only", r->arch);
+    else if (p->n_embd % 32 || p->head.n_head * p->head.head_dim % 32)
+        r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
+            "%s: a width of %u, and of %u heads of %u, is not supported of %s, only multiples of "
+            "32",
+            r->file, p->n_embd, p->head.n_head, p->head.head_dim, r->arch);
+}
+
 hekla_status arch_read_params(const struct arch *arch, const char *name, const struct gguf *g,
     const char *file, struct model_params *p, struct hekla_error *err)
 {
     struct arch_reader r = {.g = g, .file = file, .arch = name, .err = err};
-    *p = (struct model_params){.blocks = arch->blocks, .neox = arch->neox};
+    *p = (struct model_params){
+        .blocks = arch->blocks, .state_blocks = arch->state_blocks, .neox = arch->neox};
     p->layer_norm = arch->blocks & BLOCK_LAYER_NORM;
     read_shape(&r, p);
     p->norm_eps = arch_read_positive(&r,
@@ -195,5 +244,6 @@ hekla_status arch_read_params(const struct arch *arch, const char *name, const s
     read_rope(&r, p);
     if (arch->read && r.status == HEKLA_OK)
         arch->read(&r, p);
+    check_layers(&r, p);
     return r.status;
 }

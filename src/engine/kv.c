@@ -183,6 +183,8 @@ hekla_status session_kv_save(
     hekla_status status = open_mover(&m, s, GPU_MEMORY_READBACK, err);
     for (uint32_t i = 0; i < 2 * s->model->m.params.n_layer && status == HEKLA_OK; i++) {
         struct piece piece = {.kv = &s->scratch.kv[i / 2], .is_v = i % 2, .end = s->pos};
+        if (!piece.kv->n_ctx)
+            continue;
         piece.first = session_layer_is_local(s, i / 2) ? session_local_first(s) : 0;
         status = each_piece(&m, piece, save_piece, &saving, err);
     }
@@ -209,6 +211,8 @@ hekla_status session_kv_restore(
     hekla_status status = open_mover(&m, s, GPU_MEMORY_UPLOAD, err);
     for (uint32_t i = 0; i < 2 * s->model->m.params.n_layer && status == HEKLA_OK; i++) {
         struct piece piece = {.kv = &s->scratch.kv[i / 2], .is_v = i % 2, .end = s->pos};
+        if (!piece.kv->n_ctx)
+            continue;
         if (session_layer_is_local(s, i / 2)) {
             piece.first = session_local_first(s);
             uint64_t row = m.data + m.scales;

@@ -10,7 +10,7 @@ enum { MAX_PARTS = 3 };
 struct part {
     const struct gguf_tensor *tensor, *bias; /* bias: may be NULL */
     uint64_t first, bias_first, rows;
-    bool rotated;
+    bool rotated, halves; /* halves: heads have twice as many rows */
 };
 
 /* What will be uploaded: rows of a tensor, or of several that become one matrix. */

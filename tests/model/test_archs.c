@@ -168,7 +168,7 @@ static void check_case(const struct arch_case *c)
 /* Whether it may be refused: the only architectures that are. */
 static bool is_unsupported(const char *arch)
 {
-    static const char *const archs[] = {"deepseek2", "gemma4", "lfm2", "qwen35"};
+    static const char *const archs[] = {"deepseek2", "gemma4"};
     for (size_t i = 0; i < sizeof(archs) / sizeof(archs[0]); i++)
         if (!strcmp(arch, archs[i]))
             return true;
