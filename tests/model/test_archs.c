@@ -391,8 +391,8 @@ static void states(void **state)
         struct walk w = {.random = 7 + i};
         char path[2 * TEST_PATH];
         snprintf(path, sizeof(path), "%s/%s.gguf", models, names[i]);
-        snprintf(w.file, sizeof(w.file), "%s/hekla-state-%d", tmp && *tmp ? tmp : "/tmp",
-            (int)getpid());
+        snprintf(
+            w.file, sizeof(w.file), "%s/hekla-state-%d", tmp && *tmp ? tmp : "/tmp", (int)getpid());
         w.model = open_model(path, NULL);
         walk(&w);
         shift(&w);
@@ -442,7 +442,8 @@ static void remove_models(void)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(windows), cmocka_unit_test(states), cmocka_unit_test(all_cases)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windows), cmocka_unit_test(states), cmocka_unit_test(all_cases)};
     shared = find_shared();
     if (!shared)
         return TEST_SKIPPED;
