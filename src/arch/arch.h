@@ -58,6 +58,7 @@ enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 #define BLOCK_ATTN_GATED 0x80000u  /* as BLOCK_ATTN, and Q's tensor has gates of the output, too */
 #define BLOCK_SHORT_CONV 0x100000u /* a gated convolution */
 #define BLOCK_DELTA_NET 0x200000u
+#define BLOCK_SHARED_GATE 0x400000u /* how much the shared expert counts */
 #define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
 
 /* Reads keys by their names behind the architecture's; the first failure stays. */

@@ -85,12 +85,32 @@ static void build_experts(const struct build *b, const struct model_layer *l)
     op_mix(b->list, s->x, s->pair_out, &s->pairs);
 }
 
+/* How much of the shared expert a token gets, as if there were one expert to choose from. */
+static struct expert_pairs build_shared_gate(const struct build *b, const struct model_layer *l)
+{
+    const struct arch_scratch *s = b->s;
+    struct rows score = s->scores;
+    struct expert_pairs pairs = s->pairs;
+    struct matvec_input in =
+        arch_input_for(b, s->norm, s->embd_q8, (const struct matrix *[]){&l->shared_gate}, 1, 0);
+    score.n = pairs.n_used = 1;
+    op_matvec(b->list, score, 0, &l->shared_gate, &in, (struct gpu_view){0}, false, 0);
+    op_route(b->list, &pairs, score, &(struct routing){.sigmoid = true, .scale = 1},
+        (struct gpu_view){0});
+    return pairs;
+}
+
 void arch_build_ffn(const struct build *b, const struct model_layer *l)
 {
     bool experts = l->router.n_shards;
     if (experts)
         build_experts(b, l);
-    if (l->down.n_shards) {
+    if (l->shared_gate.n_shards) {
+        struct expert_pairs pairs = build_shared_gate(b, l);
+        struct matvec_input in = build_gate_up(b, l, experts);
+        op_matvec(b->list, b->s->norm, 0, &l->down, &in, l->down.bias, false, 0);
+        op_mix(b->list, b->s->x, b->s->norm, &pairs);
+    } else if (l->down.n_shards) {
         struct matvec_input in = build_gate_up(b, l, experts);
         arch_add(b, &l->down, &in, l->ffn_post_norm);
     }

@@ -35,5 +35,7 @@ void arch_build_ffn(const struct build *b, const struct model_layer *l);
 
 /* granite.c: what its models with experts have, too. */
 void arch_read_granite(struct arch_reader *r, struct model_params *p);
+/* qwen35.c: likewise. */
+void arch_read_qwen35(struct arch_reader *r, struct model_params *p);
 
 #endif

@@ -1,8 +1,8 @@
 /* Qwen 3.5: gated delta nets, and in each fourth layer attention whose output is gated.
  * https://arxiv.org/abs/2412.06464 */
-#include "arch/arch.h"
+#include "arch/internal.h"
 
-static void read(struct arch_reader *r, struct model_params *p)
+void arch_read_qwen35(struct arch_reader *r, struct model_params *p)
 {
     struct model_state *s = &p->state;
     uint32_t interval = arch_read_u32(r, "full_attention_interval", 4, 1, MODEL_MAX_LAYERS);
@@ -26,4 +26,4 @@ const struct arch arch_qwen35 = {
     .blocks = BLOCK_MODEL | BLOCK_ATTN_GATED | BLOCK_HEAD_NORM | BLOCK_ATTN_NORM_IS_FFN | BLOCK_FFN,
     .state_blocks = BLOCK_MODEL | BLOCK_DELTA_NET | BLOCK_ATTN_NORM_IS_FFN | BLOCK_FFN,
     .neox = true,
-    .read = read};
+    .read = arch_read_qwen35};

@@ -124,7 +124,10 @@ static void read_shape(struct arch_reader *r, struct model_params *p)
     p->n_ctx_train = arch_need_u32(r, "context_length", 1, 1u << 24);
     p->n_embd = arch_need_u32(r, "embedding_length", 1, 1u << 20);
     p->n_layer = arch_need_u32(r, "block_count", 1, MODEL_MAX_LAYERS);
-    p->n_ff = arch_need_u32(r, "feed_forward_length", 1, 1u << 22);
+    /* Where all feed-forward parts are experts', it may be left out. */
+    uint32_t n_ff = arch_read_u32(r, "expert_feed_forward_length", 0, 0, 1u << 22);
+    p->n_ff = n_ff ? arch_read_u32(r, "feed_forward_length", n_ff, 1, 1u << 22)
+                   : arch_need_u32(r, "feed_forward_length", 1, 1u << 22);
     read_heads(r, p);
 }
 
@@ -210,6 +213,7 @@ void arch_read_experts(struct arch_reader *r, struct model_params *p)
             "%s: experts of %u x %u are not supported, only multiples of 4", r->file, x->n_ff,
             p->n_embd);
     p->blocks = (p->blocks & ~(BLOCK_FFN | BLOCK_FFN_FUSED)) | BLOCK_EXPERTS;
+    p->state_blocks |= p->state_blocks ? BLOCK_EXPERTS : 0;
 }
 
 /* Which layers have a state is known; padding is never written, and other layers' results would be

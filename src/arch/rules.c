@@ -88,6 +88,7 @@ static const struct weight_rule rules[] = {
     {"blk.%u.ffn_gate_exps.bias", BIAS, DIM_ONE, DIM_FF_EXPERT, EACH | XP | OPT, BLOCK_EXPERTS, LAYER(experts_gate), 0, 0},
     {"blk.%u.ffn_up_exps.bias", BIAS, DIM_ONE, DIM_FF_EXPERT, EACH | XP | OPT, BLOCK_EXPERTS, LAYER(experts_up), 0, 0},
     {"blk.%u.ffn_down_exps.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | XP | OPT, BLOCK_EXPERTS, LAYER(experts_down), 0, 0},
+    {"blk.%u.ffn_gate_inp_shexp.weight", MATRIX, DIM_EMBD, DIM_ONE, EACH, BLOCK_SHARED_GATE, LAYER(shared_gate), 0, 0},
     {"blk.%u.ffn_gate_shexp.weight", TURNS, DIM_EMBD, DIM_FF_SHARED, EACH, BLOCK_SHARED, LAYER(gate), LAYER(gate_up), 0},
     {"blk.%u.ffn_up_shexp.weight", TURNS, DIM_EMBD, DIM_FF_SHARED, EACH, BLOCK_SHARED, LAYER(up), LAYER(gate_up), 0},
     {"blk.%u.ffn_down_shexp.weight", MATRIX, DIM_FF_SHARED, DIM_EMBD, EACH, BLOCK_SHARED, LAYER(down), 0, 0},

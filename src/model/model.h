@@ -75,6 +75,7 @@ struct model_params {
     X(gate)                                                                                        \
     X(up)           /* [n_ff, n_embd] */                                                           \
     X(down)         /* [n_embd, n_ff] */                                                           \
+    X(shared_gate)  /* [1, n_embd] */                                                              \
     X(router)       /* [n_expert, n_embd] */                                                       \
     X(experts_both) /* gate_up of all experts; else: */                                            \
     X(experts_gate)                                                                                \
