@@ -36,6 +36,7 @@
 #define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
 #define SPEC_QUADS 4  /* matvec: quads of rows an invocation has at once; one at least */
 #define SPEC_NORM 5   /* matvec: 0, or slots of an input that it norms and quantises itself */
+#define SPEC_ROWS 5   /* delta: rows of the state that an invocation has */
 #define SPEC_SHAPE 5  /* matmul_cm, matmul_half: m + 256 n + 65536 k of its matrices */
 #define SPEC_OUT 6    /* matvec: what becomes of the results, OUT_... */
 #define SPEC_COUNT 7
@@ -159,8 +160,10 @@ struct attn_tile_args {
 /* norm_rows: each of `rows` rows of a token, n elements each. */
 #define NORM_CENTRED 1u /* the mean is subtracted first: a layer norm */
 #define NORM_BIAS 2u
-#define NORM_ADD 4u  /* add to what y holds, and multiply the sum by `scale` */
-#define NORM_LAST 8u /* only the newest token, to the first token's place */
+#define NORM_ADD 4u     /* add to what y holds, and multiply the sum by `scale` */
+#define NORM_LAST 8u    /* only the newest token, to the first token's place */
+#define NORM_PLAIN 16u  /* without g */
+#define NORM_LENGTH 32u /* x / max(length, sqrt(eps)); inv_n is 1 */
 STRUCT(norm_rows_args)
 {
     ROW_ARGS
@@ -172,8 +175,9 @@ STRUCT(norm_rows_args)
 };
 
 #define GLU_SILU 0u
-#define GLU_GELU 1u /* by tanh */
-#define GLU_OAI 2u  /* gpt-oss: both clamped, up + 1, sigmoid(1.702 gate) */
+#define GLU_GELU 1u    /* by tanh */
+#define GLU_OAI 2u     /* gpt-oss: both clamped, up + 1, sigmoid(1.702 gate) */
+#define GLU_SIGMOID 3u /* of the gate, without the gate as a factor */
 #define GLU_NO_GATE 0xffffffffu
 /* y = act(gate) * up in `rows` rows a token; f32 (OUT_ROWS), or 8-bit blocks (OUT_SWIGLU). */
 STRUCT(glu_args)
@@ -183,6 +187,39 @@ STRUCT(glu_args)
         rows, x_stride, y_stride; /* floats, of y as 8-bit blocks 16-byte units */
     U32 up_first;                 /* 0: quads by turns; GLU_NO_GATE: y = act(x) */
     U32 act;
+};
+
+/* ---- recurrent state of a layer: [slots + ..][slot_size] floats. The state before position p is
+ * in slot p % slots: the inputs of a convolution at the taps - 1 positions before p, [taps - 1][n],
+ * and matrices. Before position 0 all of it is 0, whatever the slot holds. ---- */
+#define STATE_SLOTS 16u /* most of them */
+#define MAX_TAPS 8u
+#define CONV_OUT 1u   /* computes y */
+#define CONV_KEEP 2u  /* stores the state after the step */
+#define CONV_GATED 4u /* x is b, c and v, n each: b * v is convolved, the result times c */
+#define CONV_SILU 8u
+/* y = the sum over taps of w[channel][tap] * x[position - (taps - 1) + tap] */
+STRUCT(conv_args)
+{
+    U32 n, taps;            /* channels */
+    U32 x_stride, y_stride; /* floats from token to token */
+    U32 slots, slot_size;
+    U32 flags;
+};
+
+/* The gated delta rule, for each of n_head matrices S [dim][dim] one token after the other:
+ *   S *= exp(a * softplus(alpha + dt));  S += k (sigmoid(beta) (v - S^T k))^T;  y = scale * S^T q
+ * x: q and k of n_group heads each, v of n_head; head h has q and k of h % n_group. */
+#define DELTA_LANES 8u /* sums over rows: lanes of dim / 8 consecutive rows, added as a tree */
+STRUCT(delta_args)
+{
+    U32 n_head, n_group, dim;
+    U32 x_stride, y_stride;
+    U32 gate_stride, beta_first; /* alpha at 0 */
+    U32 slots, slot_size;
+    U32 state_first;  /* of the matrices in a slot */
+    U32 first, count; /* tokens of the step that this dispatch does */
+    F32 scale;
 };
 
 STRUCT(softcap_args)

@@ -25,6 +25,8 @@ float glu(uint act, float gate, float up)
     float g = sanitize(gate), u = sanitize(up);
     if (act == GLU_GELU)
         return sanitize(mul(sanitize(gelu(g)), u));
+    if (act == GLU_SIGMOID)
+        return sanitize(mul(sigmoid(g), u));
     g = min(g, 7.0);
     u = clamp(u, -7.0, 7.0);
     return sanitize(mul(sanitize(mul(g, sigmoid(mul(1.702, g)))), add(u, 1.0)));

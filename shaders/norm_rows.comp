@@ -67,9 +67,13 @@ void main()
     float mean = 0.0;
     if ((a.flags & NORM_CENTRED) != 0u)
         mean = sanitize(row_mean(from, false, 0.0));
-    float scale = rsqrt(add(row_mean(from, true, mean), a.eps));
+    float square = row_mean(from, true, mean);
+    bool by_length = (a.flags & NORM_LENGTH) != 0u;
+    float scale = rsqrt(by_length ? max(square, a.eps) : add(square, a.eps));
     for (uint e = gl_LocalInvocationID.x; e < a.n; e += SIZE_X) {
-        float v = mul(mul(element(from, e, mean), scale), g[r * a.g_step + e]);
+        float v = mul(element(from, e, mean), scale);
+        if ((a.flags & NORM_PLAIN) == 0u)
+            v = mul(v, g[r * a.g_step + e]);
         if ((a.flags & NORM_BIAS) != 0u)
             v = add(v, bias[r * a.g_step + e]);
         if ((a.flags & NORM_ADD) != 0u)

@@ -189,6 +189,47 @@ static void cases_glu(struct bench *b)
     }
 }
 
+/* A layer of Qwen 3.5 0.8B: 16 heads of 128. */
+enum { STATE_HEADS = 16, STATE_DIM = 128, STATE_IN = 3 * STATE_HEADS * STATE_DIM };
+
+static void cases_conv(struct bench *b)
+{
+    struct test *t = b->test;
+    for (uint32_t i = 0, tokens = 1; i < 2; i++, tokens = batch(b)) {
+        struct state_cache state = {.slots = 3, .slot_size = 3 * STATE_IN};
+        snprintf(b->shape, sizeof(b->shape), "%u channels, 4 taps, %u tokens", STATE_IN, tokens);
+        begin(b, tokens, 9, 100);
+        struct rows x = test_rows(t, tokens, STATE_IN, FILL_NORMAL);
+        state.view = test_exact_input(t, state.slots * state.slot_size, FILL_NORMAL);
+        op_conv(&t->list, test_output_rows(t, tokens, STATE_IN), x,
+            test_exact_input(t, 4 * STATE_IN, FILL_NORMAL), 4, &state, CONV_SILU);
+        bench_run(b);
+    }
+}
+
+static void cases_delta(struct bench *b)
+{
+    struct test *t = b->test;
+    for (uint32_t i = 0, tokens = 1; i < 2; i++, tokens = batch(b)) {
+        struct state_cache state = {.slots = 3, .slot_size = STATE_HEADS * STATE_DIM * STATE_DIM};
+        struct delta p = {.n_head = STATE_HEADS,
+            .n_group = STATE_HEADS,
+            .dim = STATE_DIM,
+            .beta_first = STATE_HEADS};
+        snprintf(b->shape, sizeof(b->shape), "%u heads of %u, %u tokens", STATE_HEADS, STATE_DIM,
+            tokens);
+        begin(b, tokens, 9, 100);
+        struct rows x = test_rows(t, tokens, STATE_IN, FILL_NORMAL);
+        struct rows gates = test_rows(t, tokens, 2 * STATE_HEADS, FILL_NORMAL);
+        state.view = test_exact_input(t, state.slots * state.slot_size, FILL_NORMAL);
+        p.dt = test_exact_input(t, STATE_HEADS, FILL_NORMAL);
+        p.a = test_exact_input(t, STATE_HEADS, FILL_NORMAL);
+        op_delta(
+            &t->list, test_output_rows(t, tokens, STATE_HEADS * STATE_DIM), x, gates, &state, &p);
+        bench_run(b);
+    }
+}
+
 static void cases_softcap(struct bench *b)
 {
     snprintf(b->shape, sizeof(b->shape), "%u logits", VOCAB);

@@ -239,7 +239,7 @@ struct hekla_prediction {
 };
 /* path or synthetic, device, caps, proof and notice of the options count. Measures every kernel
  * that the model needs on one layer of its width, made of random weights; then counts. Blocking,
- * some seconds. */
+ * some seconds. HEKLA_UNSUPPORTED for a model with a recurrent state. */
 HEKLA_API hekla_status hekla_predict(const struct hekla_model_options *options,
     struct hekla_prediction *out, struct hekla_error *err);
 
@@ -359,7 +359,7 @@ struct hekla_fit_options {
 struct hekla_fit {
     char device[256];
     uint64_t memory;               /* bytes to fit into */
-    uint64_t weights, kv, scratch; /* bytes; kv and scratch: for n_ctx */
+    uint64_t weights, kv, scratch; /* bytes; kv (recurrent state, too) and scratch: for n_ctx */
     uint32_t n_ctx, most_ctx;      /* most_ctx: the longest context that fits, or 0 */
     bool fits;
 };
@@ -407,13 +407,17 @@ HEKLA_API uint32_t hekla_session_n_ctx(const hekla_session *session);
 HEKLA_API uint32_t hekla_session_pos(const hekla_session *session);
 /* The tokens it holds, [hekla_session_pos]. Valid until the next call on the session. */
 HEKLA_API const hekla_token *hekla_session_tokens(const hekla_session *session);
-/* Forgets all tokens from position pos on. pos <= hekla_session_pos. */
+/* Forgets all tokens from position pos on. pos <= hekla_session_pos. A recurrent state (LFM 2, Qwen
+ * 3.5) cannot be cut back: it is kept of a few positions, the newest and some shortly before the
+ * ends of prompts, and when pos is none of them, the next call that evaluates first evaluates the
+ * tokens from there to pos again, with the same results. */
 HEKLA_API void hekla_session_rewind(hekla_session *session, uint32_t pos);
 /* What hekla_session_generate does when the context is full: stop (shifts false, as at first), or
  * drop half of the tokens after the first n_keep, rounded down, and go on. The state is then, to
  * the bit, that of a new session that evaluated the tokens that are left: at most n_ctx - n_keep
- * of them are evaluated again, which counts as prompt and reports no logits. The k-th shift of a
- * call adds k to its seed. HEKLA_ARGUMENT unless n_keep <= n_ctx - 2. */
+ * of them are evaluated again (with a recurrent state the first n_keep, too), which counts as
+ * prompt and reports no logits. The k-th shift of a call adds k to its seed. HEKLA_ARGUMENT unless
+ * n_keep <= n_ctx - 2. */
 HEKLA_API hekla_status hekla_session_set_shift(
     hekla_session *session, bool shifts, uint32_t n_keep, struct hekla_error *err);
 
@@ -422,15 +426,16 @@ HEKLA_API hekla_status hekla_session_set_shift(
 HEKLA_API hekla_status hekla_session_eval(
     hekla_session *session, const hekla_token *tokens, size_t n, struct hekla_error *err);
 /* Makes the session hold exactly these tokens: keeps the common prefix, evaluates the rest
- * (at least the last token). *reused (may be NULL) gets the number of tokens kept. */
+ * (at least the last token). *reused (may be NULL) gets the number of tokens kept; see
+ * hekla_session_rewind. */
 HEKLA_API hekla_status hekla_session_sync(hekla_session *session, const hekla_token *tokens,
     size_t n, size_t *reused, struct hekla_error *err);
 
-/* Writes the session to a file: its tokens, KV cache and newest logits, and n_note bytes of the
- * caller's own (note NULL: none). The file takes its name only when all of it is on the disk; until
- * then it is path with ".tmp" behind it, and a file that was there stays. Its bytes do not depend
- * on the device. Random numbers need no saving: they follow from seed and position. Blocking.
- * HEKLA_IO if it cannot be written: the session is as it was. */
+/* Writes the session to a file: its tokens, KV cache, recurrent state and newest logits, and n_note
+ * bytes of the caller's own (note NULL: none). The file takes its name only when all of it is on
+ * the disk; until then it is path with ".tmp" behind it, and a file that was there stays. Its bytes
+ * do not depend on the device. Random numbers need no saving: they follow from seed and position.
+ * Blocking. HEKLA_IO if it cannot be written: the session is as it was. */
 HEKLA_API hekla_status hekla_session_save(hekla_session *session, const char *path,
     const void *note, size_t n_note, struct hekla_error *err);
 /* Makes the session what the saved one was, on any device: what follows has the same bits.

@@ -23,16 +23,23 @@ struct arch_scratch {
     struct rows scores, pair_gate_up, pair_ff, pair_out;
     struct rows_q8 pair_ff_q8;
     uint32_t pair_up_first;
-    struct rows mixed; /* what experts add, where it is normed */
+    struct rows experts_sum; /* what experts add, where it is normed */
     /* What layers get of a token besides: each one's own, from input_first on, behind its gate. */
     struct rows inputs, input_proj;
     uint32_t input_first;
+    /* Layers with a recurrent state, and attention whose output is gated. */
+    struct state_cache *state;   /* [n_layer] */
+    struct rows state_in, gates; /* what is convolved; alpha, and beta behind it */
+    struct rows mixed;           /* the gate, and what is gated behind it */
+    uint32_t beta_first, mixed_first;
 };
 
 enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 
 /* Blocks: the tensors that a rule of rules.c is for. */
-#define BLOCK_MODEL 1u          /* embedding, last norm, output */
+#define BLOCK_BODY 1u /* embedding, output */
+#define BLOCK_OUTPUT_NORM 0x20000u
+#define BLOCK_MODEL (BLOCK_BODY | BLOCK_OUTPUT_NORM)
 #define BLOCK_ATTN 2u           /* Q, K and V each for themselves */
 #define BLOCK_ATTN_FUSED 4u     /* in one tensor */
 #define BLOCK_FFN 8u            /* with a gate */
@@ -51,13 +58,18 @@ enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
 #define BLOCK_LONG_ROPE 0x4000u
 #define BLOCK_MAYBE_HEAD_NORM 0x8000u /* models with and without */
 #define BLOCK_MAYBE_FFN_NORM 0x10000u
-#define BLOCK_ATTN_MAYBE_V 0x20000u    /* Q, K and V, and where there is no V, K is */
-#define BLOCK_LAYER_INPUT 0x40000u     /* each layer gets something of a token besides */
-#define BLOCK_OUTPUT_SCALE 0x80000u    /* of layers; or without */
-#define BLOCK_ATTN_NORM 0x100000u      /* before attention */
-#define BLOCK_WIDE_NORM 0x200000u      /* of Q and of K, all heads together */
-#define BLOCK_EXPERTS_FUSED 0x400000u  /* gate and up in one tensor */
-#define BLOCK_EXPERTS_BESIDE 0x800000u /* experts and a dense part, with norms each */
+#define BLOCK_ATTN_MAYBE_V 0x40000u     /* Q, K and V, and where there is no V, K is */
+#define BLOCK_LAYER_INPUT 0x80000u      /* each layer gets something of a token besides */
+#define BLOCK_OUTPUT_SCALE 0x100000u    /* of layers; or without */
+#define BLOCK_ATTN_NORM 0x200000u       /* before attention */
+#define BLOCK_WIDE_NORM 0x400000u       /* of Q and of K, all heads together */
+#define BLOCK_EXPERTS_FUSED 0x800000u   /* gate and up in one tensor */
+#define BLOCK_EXPERTS_BESIDE 0x1000000u /* experts and a dense part, with norms each */
+#define BLOCK_EMBD_NORM 0x2000000u      /* the last norm has another name */
+#define BLOCK_ATTN_GATED 0x4000000u     /* Q, K and V, and in Q's tensor gates of the output */
+#define BLOCK_SHORT_CONV 0x8000000u     /* a gated convolution */
+#define BLOCK_DELTA_NET 0x10000000u
+#define BLOCK_SHARED_GATE 0x20000000u /* how much the shared expert counts */
 #define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
 
 /* Reads keys by their names behind the architecture's; the first failure stays. */
@@ -70,7 +82,8 @@ struct arch_reader {
 
 struct arch {
     uint32_t blocks;
-    bool neox; /* rotated pairs are i and i + n_rot / 2 */
+    uint32_t state_blocks; /* of layers with LAYER_STATE; 0: it has no such layers */
+    bool neox;             /* rotated pairs are i and i + n_rot / 2 */
     /* What differs from a llama; may be NULL. The common keys are read. */
     void (*read)(struct arch_reader *r, struct model_params *p);
 };

@@ -133,15 +133,15 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
 {
     const struct model_params *p = b->p;
     const struct arch_scratch *s = b->s;
-    const struct matrix *all[] = {&l->qkv, &l->q, &l->k, &l->v};
+    const struct matrix *all[] = {&l->qkv, &l->q, &l->k, &l->v, &l->mix_gate};
     const uint32_t row[] = {0, 0, a->k_first, a->v_first};
     bool heads = l->head_norm.buffer;
     const struct norm_input norm = {s->x, l->attn_norm, p->norm_eps};
-    bool fused = can_fuse(b, all, 4, a->kv, l->attn_norm.buffer);
+    bool fused = can_fuse(b, all, 5, a->kv, l->attn_norm.buffer);
     struct matvec_input in = {0};
     if (!fused)
         in = arch_input_for(
-            b, arch_norm(b, l->attn_norm, l->attn_norm_bias, false), s->embd_q8, all, 4, 0);
+            b, arch_norm(b, l->attn_norm, l->attn_norm_bias, false), s->embd_q8, all, 5, 0);
     for (int i = 0; i < 4; i++) {
         if (!all[i]->n_shards)
             continue;
@@ -152,10 +152,40 @@ static void build_qkv(const struct build *b, const struct model_layer *l, const 
         else
             op_norm_qkv(b->list, s->qkv, a->kv, all[i], row[i], &norm, a->rope, a->own);
     }
+    if (fused && l->mix_gate.n_shards)
+        op_norm_matvec(b->list, s->mixed, 0, &l->mix_gate, &norm);
+    else if (l->mix_gate.n_shards)
+        op_matvec(b->list, s->mixed, 0, &l->mix_gate, &in, l->mix_gate.bias, false, 0);
     if (heads)
         norm_heads(b, l, a);
     if (!fused || heads)
         op_rope_kv(b->list, s->qkv, a->k_first, a->v_first, a->kv, a->rope, a->own);
+}
+
+struct matvec_input arch_attention_output(const struct build *b, const struct model_layer *l)
+{
+    struct matvec_input out = {b->s->attn, b->s->attn_q8};
+    arch_narrow(&out.f32, &out.q8, l->attn_out.layout.n);
+    return out;
+}
+
+struct rows arch_mixed(const struct build *b, uint32_t n)
+{
+    struct rows r = b->s->mixed;
+    r.view.offset += b->s->mixed_first * UINT64_C(4);
+    r.view.size -= b->s->mixed_first * UINT64_C(4);
+    r.n = n;
+    return r;
+}
+
+struct matvec_input arch_gate_mixed(
+    const struct build *b, const struct model_layer *l, uint32_t act)
+{
+    struct matvec_input out = arch_attention_output(b, l);
+    bool out_int = quant_types[l->attn_out.quant].class == QUANT_CLASS_INT;
+    op_glu(b->list, out.f32, out_int ? &out.q8 : NULL, b->s->mixed,
+        &(struct glu){.n = out.f32.n, .rows = 1, .up_first = b->s->mixed_first, .act = act});
+    return out;
 }
 
 /* Attention, as the output projection wants it. */
@@ -163,16 +193,19 @@ static struct matvec_input build_attention(
     const struct build *b, const struct model_layer *l, const struct attention *a)
 {
     const struct arch_scratch *s = b->s;
-    struct rows y = s->attn;
-    struct rows_q8 q8 = s->attn_q8;
+    struct matvec_input out = arch_attention_output(b, l);
     bool out_int = quant_types[l->attn_out.quant].class == QUANT_CLASS_INT;
-    arch_narrow(&y, &q8, a->k_first);
-    if (out_int && op_can_attention_q8(b->list, a->shape)) {
-        op_attention_q8(b->list, q8, s->qkv, a->kv, s->partials, a->shape, &a->options);
-        return (struct matvec_input){y, q8};
+    if (l->mix_gate.n_shards) {
+        op_attention_with(
+            b->list, arch_mixed(b, out.f32.n), s->qkv, a->kv, s->partials, a->shape, &a->options);
+        return arch_gate_mixed(b, l, GLU_SIGMOID);
     }
-    op_attention_with(b->list, y, s->qkv, a->kv, s->partials, a->shape, &a->options);
-    return arch_input_for(b, y, q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
+    if (out_int && op_can_attention_q8(b->list, a->shape)) {
+        op_attention_q8(b->list, out.q8, s->qkv, a->kv, s->partials, a->shape, &a->options);
+        return out;
+    }
+    op_attention_with(b->list, out.f32, s->qkv, a->kv, s->partials, a->shape, &a->options);
+    return arch_input_for(b, out.f32, out.q8, (const struct matrix *[]){&l->attn_out}, 1, 0);
 }
 
 /* What layers get of the tokens: rows of an embedding, and of the other one a projection, which is
@@ -219,9 +252,14 @@ static void build_input(const struct build *b, uint32_t layer, const struct mode
 static void build_layer(const struct build *b, uint32_t layer)
 {
     const struct model_layer *l = &b->m->weights.layers[layer];
-    struct attention a = attention_of(b, layer);
-    build_qkv(b, l, &a);
-    struct matvec_input in = build_attention(b, l, &a);
+    struct matvec_input in;
+    if (b->p->layers[layer] & LAYER_STATE) {
+        in = arch_build_state(b, layer);
+    } else {
+        struct attention a = attention_of(b, layer);
+        build_qkv(b, l, &a);
+        in = build_attention(b, l, &a);
+    }
     arch_add(b, &l->attn_out, &in, l->attn_post_norm, 0);
     arch_build_ffn(b, l);
     if (b->p->n_layer_input)

@@ -53,8 +53,8 @@ static struct matvec_input build_gate_up(
     return arch_input_for(b, ff, ff_q8, (const struct matrix *[]){&l->down}, 1, 0);
 }
 
-/* Each token's experts: chosen, multiplied, mixed into s->x, or into s->mixed where that is normed.
- * Leaves s->norm and its 8-bit form. */
+/* Each token's experts: chosen, multiplied, mixed into s->x, or into s->experts_sum where that is
+ * normed. Leaves s->norm and its 8-bit form. */
 static void build_experts(const struct build *b, const struct model_layer *l)
 {
     const struct model_experts *x = &b->p->experts;
@@ -87,7 +87,22 @@ static void build_experts(const struct build *b, const struct model_layer *l)
     in = arch_glu(b, s->pair_ff, s->pair_ff_q8, s->pair_gate_up, &l->experts_down,
         &(struct glu){.n = x->n_ff, .rows = x->n_used, .up_first = up_first, .act = b->p->act});
     op_matvec_id(b->list, s->pair_out, &l->experts_down, x->n, &in, true, &s->pairs);
-    op_mix(b->list, beside ? s->mixed : s->x, s->pair_out, &s->pairs, !beside);
+    op_mix(b->list, beside ? s->experts_sum : s->x, s->pair_out, &s->pairs, !beside);
+}
+
+/* How much of the shared expert a token gets, as if there were one expert to choose from. */
+static struct expert_pairs build_shared_gate(const struct build *b, const struct model_layer *l)
+{
+    const struct arch_scratch *s = b->s;
+    struct rows score = s->scores;
+    struct expert_pairs pairs = s->pairs;
+    struct matvec_input in =
+        arch_input_for(b, s->norm, s->embd_q8, (const struct matrix *[]){&l->shared_gate}, 1, 0);
+    score.n = pairs.n_used = 1;
+    op_matvec(b->list, score, 0, &l->shared_gate, &in, (struct gpu_view){0}, false, 0);
+    op_route(b->list, &pairs, score, &(struct routing){.sigmoid = true, .scale = 1},
+        (struct gpu_view){0}, (struct gpu_view){0});
+    return pairs;
 }
 
 void arch_build_ffn(const struct build *b, const struct model_layer *l)
@@ -99,13 +114,20 @@ void arch_build_ffn(const struct build *b, const struct model_layer *l)
         build_experts(b, l);
     if (!l->down.n_shards)
         return;
+    struct expert_pairs shared = {0};
+    if (l->shared_gate.n_shards)
+        shared = build_shared_gate(b, l);
     struct matvec_input in = build_gate_up(b, l, experts && !beside);
-    if (!beside) {
+    if (!beside && !l->shared_gate.n_shards) {
         arch_add(b, &l->down, &in, l->ffn_post_norm, scale);
         return;
     }
     op_matvec(b->list, s->norm, 0, &l->down, &in, l->down.bias, false, 0);
+    if (!beside) {
+        op_mix(b->list, s->x, s->norm, &shared, true);
+        return;
+    }
     arch_norm_to(b, s->norm, s->norm, l->dense_post_norm, false, 0);
-    arch_norm_to(b, s->norm, s->mixed, l->experts_post_norm, true, 0);
+    arch_norm_to(b, s->norm, s->experts_sum, l->experts_post_norm, true, 0);
     arch_norm_to(b, s->x, s->norm, l->ffn_post_norm, true, scale);
 }

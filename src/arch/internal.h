@@ -28,11 +28,22 @@ void arch_narrow(struct rows *x, struct rows_q8 *q8, uint32_t n);
 /* ffn.c: y = act(gate) * up as the matrix `to` wants it; x: both, in `rows` rows a token. */
 struct matvec_input arch_glu(const struct build *b, struct rows y, struct rows_q8 q8, struct rows x,
     const struct matrix *to, const struct glu *p);
+/* Where the input of attn_out goes: as wide as it is. */
+struct matvec_input arch_attention_output(const struct build *b, const struct model_layer *l);
+/* n floats a token behind the gate in s->mixed; and those times act(the gate), as attn_out wants
+ * them. */
+struct rows arch_mixed(const struct build *b, uint32_t n);
+struct matvec_input arch_gate_mixed(
+    const struct build *b, const struct model_layer *l, uint32_t act);
+/* state.c: what a layer with a recurrent state has in place of attention, up to attn_out. */
+struct matvec_input arch_build_state(const struct build *b, uint32_t layer);
 /* ffn.c: the feed-forward part of a layer; s->norm: its input, if the model has no norm for it. */
 void arch_build_ffn(const struct build *b, const struct model_layer *l);
 
 /* granite.c: what its models with experts have, too. */
 void arch_read_granite(struct arch_reader *r, struct model_params *p);
+/* qwen35.c: likewise. */
+void arch_read_qwen35(struct arch_reader *r, struct model_params *p);
 
 /* command_r.c: what its models with windows have, too. */
 void arch_read_command_r(struct arch_reader *r, struct model_params *p);

@@ -110,14 +110,20 @@ void arch_read_head(struct arch_reader *r, const char *end, struct head_shape *h
 
 static void read_layers(struct arch_reader *r, struct model_params *p)
 {
+    /* Where all feed-forward parts are experts', their width may be the only one. */
+    uint32_t n_ff = arch_read_u32(r, "expert_feed_forward_length", 0, 0, 1u << 22);
     p->head.n_head_kv = p->n_ff = 1;
     model_shape_layers(p);
     for (uint32_t i = 0; i < p->n_layer; i++) {
         struct layer_shape *s = &p->shapes[i];
         struct head_shape *h = &s->head;
-        s->n_ff = read_of_layer(r, p, i, "feed_forward_length", true, 0, 1, 1u << 22);
-        h->n_head_kv =
-            read_of_layer(r, p, i, "attention.head_count_kv", false, h->n_head, 1, h->n_head);
+        s->n_ff = read_of_layer(r, p, i, "feed_forward_length", !n_ff, n_ff, 1, 1u << 22);
+        h->n_head_kv = read_of_layer(r, p, i, "attention.head_count_kv", false, h->n_head,
+            p->state_blocks ? 0 : 1, h->n_head);
+        if (h->n_head_kv == 0) { /* nor heads of Q: it has a state */
+            p->layers[i] |= LAYER_STATE;
+            h->n_head_kv = 1;
+        }
         if (!r->status && h->n_head % h->n_head_kv)
             r->status = hekla_fail(r->err, HEKLA_FORMAT,
                 "%s: %u attention heads cannot share %u key/value heads", r->file, h->n_head,
@@ -242,13 +248,32 @@ void arch_read_experts(struct arch_reader *r, struct model_params *p)
             "%s: experts of %u x %u are not supported, only multiples of 4", r->file, x->n_ff,
             p->n_embd);
     p->blocks = (p->blocks & ~(BLOCK_FFN | BLOCK_FFN_FUSED)) | BLOCK_EXPERTS;
+    p->state_blocks |= p->state_blocks ? BLOCK_EXPERTS : 0;
+}
+
+/* Which layers have a state is known; padding is never written, and other layers' results would be
+ * there. */
+static void check_states(struct arch_reader *r, const struct model_params *p)
+{
+    if (r->status != HEKLA_OK || !p->state_blocks)
+        return;
+    if (model_attention_layers(p) == 0)
+        r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
+            "%s: it has only layers without attention, which is not supported of %s", r->file,
+            r->arch);
+    else if (p->n_embd % 32 || p->head.n_head * p->head.head_dim % 32)
+        r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
+            "%s: a width of %u, and of %u heads of %u, is not supported of %s, only multiples of "
+            "32",
+            r->file, p->n_embd, p->head.n_head, p->head.head_dim, r->arch);
 }
 
 hekla_status arch_read_params(const struct arch *arch, const char *name, const struct gguf *g,
     const char *file, struct model_params *p, struct hekla_error *err)
 {
     struct arch_reader r = {.g = g, .file = file, .arch = name, .err = err};
-    *p = (struct model_params){.blocks = arch->blocks, .neox = arch->neox};
+    *p = (struct model_params){
+        .blocks = arch->blocks, .state_blocks = arch->state_blocks, .neox = arch->neox};
     p->layer_norm = arch->blocks & BLOCK_LAYER_NORM;
     read_shape(&r, p);
     p->norm_eps = arch_read_positive(&r,
@@ -258,5 +283,6 @@ hekla_status arch_read_params(const struct arch *arch, const char *name, const s
     if (arch->read && r.status == HEKLA_OK)
         arch->read(&r, p);
     check_layers(&r, p);
+    check_states(&r, p);
     return r.status;
 }

@@ -14,14 +14,16 @@
 #define EACH RULE_LAYER
 #define ROT RULE_ROTATED
 #define XP RULE_EXPERTS
+#define ATTENTION (BLOCK_ATTN | BLOCK_ATTN_MAYBE_V | BLOCK_ATTN_FUSED | BLOCK_ATTN_GATED)
 
 /* clang-format off */
 static const struct weight_rule rules[] = {
-    {"token_embd.weight", MATRIX, DIM_EMBD, DIM_VOCAB, 0, BLOCK_MODEL, TOP(token_embd), 0, 0},
-    {"output.weight", MATRIX, DIM_EMBD, DIM_VOCAB, OPT, BLOCK_MODEL, TOP(output), 0, 0},
-    {"output_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, 0, BLOCK_MODEL, TOP(output_norm), 0, 0},
+    {"token_embd.weight", MATRIX, DIM_EMBD, DIM_VOCAB, 0, BLOCK_BODY, TOP(token_embd), 0, 0},
+    {"output.weight", MATRIX, DIM_EMBD, DIM_VOCAB, OPT, BLOCK_BODY, TOP(output), 0, 0},
+    {"output_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, 0, BLOCK_OUTPUT_NORM, TOP(output_norm), 0, 0},
+    {"token_embd_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, 0, BLOCK_EMBD_NORM, TOP(output_norm), 0, 0},
     {"output_norm.bias", VECTOR, DIM_EMBD, DIM_ONE, 0, BLOCK_LAYER_NORM, TOP(output_norm_bias), 0, 0},
-    {"rope_freqs.weight", VECTOR, DIM_ROT_HALF, DIM_ONE, OPT, BLOCK_MODEL, TOP(rope_freqs), 0, 0},
+    {"rope_freqs.weight", VECTOR, DIM_ROT_HALF, DIM_ONE, OPT, BLOCK_BODY, TOP(rope_freqs), 0, 0},
     {"rope_factors_long.weight", VECTOR, DIM_ROT_HALF, DIM_ONE, 0, BLOCK_LONG_ROPE, TOP(rope_freqs), 0, 0},
     {"rope_factors_short.weight", VECTOR, DIM_ROT_HALF, DIM_ONE, 0, BLOCK_LONG_ROPE, TOP(rope_freqs_short), 0, 0},
 
@@ -32,8 +34,10 @@ static const struct weight_rule rules[] = {
     {"blk.%u.attn_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_ATTN_NORM, LAYER(attn_norm), 0, 0},
     {"blk.%u.attn_norm.bias", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_LAYER_NORM, LAYER(attn_norm_bias), 0, 0},
     {"blk.%u.attn_q.weight", MATRIX, DIM_EMBD, DIM_Q, EACH | ROT, BLOCK_ATTN | BLOCK_ATTN_MAYBE_V, LAYER(q), LAYER(qkv), 0},
-    {"blk.%u.attn_k.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | ROT, BLOCK_ATTN | BLOCK_ATTN_MAYBE_V, LAYER(k), LAYER(qkv), 0},
-    {"blk.%u.attn_v.weight", MATRIX, DIM_EMBD, DIM_KV, EACH, BLOCK_ATTN, LAYER(v), LAYER(qkv), 0},
+    {"blk.%u.attn_q.weight", MATRIX, DIM_EMBD, DIM_Q, EACH | ROT, BLOCK_ATTN_GATED, LAYER(q), LAYER(qkv), SLICE_HEADS_Q},
+    {"blk.%u.attn_q.weight", MATRIX, DIM_EMBD, DIM_Q, EACH, BLOCK_ATTN_GATED, LAYER(mix_gate), 0, SLICE_HEADS_GATE},
+    {"blk.%u.attn_k.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | ROT, BLOCK_ATTN | BLOCK_ATTN_MAYBE_V | BLOCK_ATTN_GATED, LAYER(k), LAYER(qkv), 0},
+    {"blk.%u.attn_v.weight", MATRIX, DIM_EMBD, DIM_KV, EACH, BLOCK_ATTN | BLOCK_ATTN_GATED, LAYER(v), LAYER(qkv), 0},
     {"blk.%u.attn_v.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | OPT, BLOCK_ATTN_MAYBE_V, LAYER(v), LAYER(qkv), 0},
     {"blk.%u.attn_k.weight", MATRIX, DIM_EMBD, DIM_KV, EACH | RULE_INSTEAD, BLOCK_ATTN_MAYBE_V, LAYER(v), LAYER(qkv), 0},
     {"blk.%u.attn_q.bias", BIAS, DIM_ONE, DIM_Q, EACH | ROT | OPT, BLOCK_ATTN, LAYER(q), 0, 0},
@@ -52,10 +56,23 @@ static const struct weight_rule rules[] = {
     {"blk.%u.attn_q_norm.weight", WEIGHT_HEADS, DIM_Q, DIM_HEADS, EACH, BLOCK_WIDE_NORM, LAYER(head_norm), 0, 0},
     {"blk.%u.attn_k_norm.weight", WEIGHT_HEADS, DIM_KV, DIM_HEADS_KV, EACH, BLOCK_WIDE_NORM, LAYER(head_norm), 0, 0},
     {"blk.%u.attn_sinks.weight", VECTOR, DIM_HEADS, DIM_ONE, EACH, BLOCK_SINKS, LAYER(sinks), 0, 0},
-    {"blk.%u.attn_output.weight", MATRIX, DIM_Q, DIM_EMBD, EACH, BLOCK_MODEL, LAYER(attn_out), 0, 0},
-    {"blk.%u.attn_output.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | OPT, BLOCK_MODEL, LAYER(attn_out), 0, 0},
+    {"blk.%u.attn_output.weight", MATRIX, DIM_Q, DIM_EMBD, EACH, ATTENTION, LAYER(attn_out), 0, 0},
+    {"blk.%u.attn_output.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | OPT, ATTENTION, LAYER(attn_out), 0, 0},
     {"blk.%u.post_attention_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_POST_NORM, LAYER(attn_post_norm), 0, 0},
     {"blk.%u.post_attention_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_ATTN_NORM_IS_FFN, LAYER(ffn_norm), 0, 0},
+
+    {"blk.%u.shortconv.in_proj.weight", MATRIX, DIM_EMBD, DIM_GATED, EACH, BLOCK_SHORT_CONV, LAYER(state_in), 0, 0},
+    {"blk.%u.shortconv.conv.weight", VECTOR, DIM_TAPS, DIM_CHANNELS, EACH, BLOCK_SHORT_CONV, LAYER(conv), 0, 0},
+    {"blk.%u.shortconv.out_proj.weight", MATRIX, DIM_EMBD, DIM_EMBD, EACH, BLOCK_SHORT_CONV, LAYER(attn_out), 0, 0},
+    {"blk.%u.attn_qkv.weight", MATRIX, DIM_EMBD, DIM_CHANNELS, EACH, BLOCK_DELTA_NET, LAYER(state_in), 0, 0},
+    {"blk.%u.attn_gate.weight", MATRIX, DIM_EMBD, DIM_STATE_OUT, EACH, BLOCK_DELTA_NET, LAYER(mix_gate), 0, 0},
+    {"blk.%u.ssm_conv1d.weight", VECTOR, DIM_TAPS, DIM_CHANNELS, EACH, BLOCK_DELTA_NET, LAYER(conv), 0, 0},
+    {"blk.%u.ssm_alpha.weight", MATRIX, DIM_EMBD, DIM_STATE_HEADS, EACH, BLOCK_DELTA_NET, LAYER(alpha), 0, 0},
+    {"blk.%u.ssm_beta.weight", MATRIX, DIM_EMBD, DIM_STATE_HEADS, EACH, BLOCK_DELTA_NET, LAYER(beta), 0, 0},
+    {"blk.%u.ssm_dt.bias", VECTOR, DIM_STATE_HEADS, DIM_ONE, EACH, BLOCK_DELTA_NET, LAYER(state_dt), 0, 0},
+    {"blk.%u.ssm_a", VECTOR, DIM_STATE_HEADS, DIM_ONE, EACH, BLOCK_DELTA_NET, LAYER(state_a), 0, 0},
+    {"blk.%u.ssm_norm.weight", VECTOR, DIM_STATE_HEAD, DIM_ONE, EACH, BLOCK_DELTA_NET, LAYER(state_norm), 0, 0},
+    {"blk.%u.ssm_out.weight", MATRIX, DIM_STATE_OUT, DIM_EMBD, EACH, BLOCK_DELTA_NET, LAYER(attn_out), 0, 0},
 
     {"blk.%u.ffn_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_FFN_NORM, LAYER(ffn_norm), 0, 0},
     {"blk.%u.ffn_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH | OPT, BLOCK_MAYBE_FFN_NORM, LAYER(ffn_norm), 0, 0},
@@ -90,6 +107,7 @@ static const struct weight_rule rules[] = {
     {"blk.%u.pre_ffw_norm_2.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_EXPERTS_BESIDE, LAYER(experts_norm), 0, 0},
     {"blk.%u.post_ffw_norm_1.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_EXPERTS_BESIDE, LAYER(dense_post_norm), 0, 0},
     {"blk.%u.post_ffw_norm_2.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_EXPERTS_BESIDE, LAYER(experts_post_norm), 0, 0},
+    {"blk.%u.ffn_gate_inp_shexp.weight", MATRIX, DIM_EMBD, DIM_ONE, EACH, BLOCK_SHARED_GATE, LAYER(shared_gate), 0, 0},
     {"blk.%u.ffn_gate_shexp.weight", TURNS, DIM_EMBD, DIM_FF_SHARED, EACH, BLOCK_SHARED, LAYER(gate), LAYER(gate_up), 0},
     {"blk.%u.ffn_up_shexp.weight", TURNS, DIM_EMBD, DIM_FF_SHARED, EACH, BLOCK_SHARED, LAYER(up), LAYER(gate_up), 0},
     {"blk.%u.ffn_down_shexp.weight", MATRIX, DIM_FF_SHARED, DIM_EMBD, EACH, BLOCK_SHARED, LAYER(down), 0, 0},

@@ -81,10 +81,12 @@ static uint64_t session_bytes(const struct fit *f, uint32_t n_ctx, uint64_t memo
         bytes = model_store_bytes(s.memory);
         *kv = 0;
         for (uint32_t i = 0; i < f->model->m.params.n_layer; i++)
-            *kv += s.scratch.kv[i].k.size + s.scratch.kv[i].v.size;
+            *kv += s.scratch.kv[i].k.size + s.scratch.kv[i].v.size +
+                   (s.scratch.state ? s.scratch.state[i].view.size : 0);
     }
     model_store_destroy(s.memory);
     free(s.scratch.kv);
+    free(s.scratch.state);
     return weights + bytes <= memory ? bytes : 0;
 }
 
@@ -118,6 +120,7 @@ static hekla_status measure(struct fit *f, struct hekla_error *err)
             UINT64_MAX / 2, err);
     model_store_destroy(s.memory);
     free(s.scratch.kv);
+    free(s.scratch.state);
     if (status != HEKLA_OK)
         return status;
     out->n_ctx = s.n_ctx;

@@ -4,7 +4,7 @@
  * Chains that the device cannot do are drawn on the host from its logits, one step at a time; so is
  * a token after one that the grammar refused (sampling.c).
  */
-#include "engine/engine.h"
+#include "engine/state.h"
 
 #include "base/clock.h"
 
@@ -101,6 +101,8 @@ static hekla_status submit_ahead(struct run *r, struct hekla_error *err)
         r->submitted += n;
         if (r->s->written < r->first + r->submitted)
             r->s->written = r->first + r->submitted;
+        for (uint32_t i = r->submitted - n; i < r->submitted; i++)
+            session_state_set(r->s, r->first + i);
     }
     return HEKLA_OK;
 }
@@ -182,7 +184,9 @@ static uint32_t choose_ahead(const struct run *r, double seconds_per_token)
 {
     if (!may_run_ahead(r))
         return 1;
-    return seconds_per_token < 0.005 ? MOST_AHEAD : seconds_per_token < 0.05 ? 4 : 2;
+    uint32_t most = session_state_ahead(r->s);
+    uint32_t ahead = seconds_per_token < 0.005 ? MOST_AHEAD : seconds_per_token < 0.05 ? 4 : 2;
+    return ahead < most ? ahead : most;
 }
 
 struct consumer {
@@ -223,6 +227,7 @@ static hekla_status run_from_here(struct run *r, const struct consumer *c, struc
         return run_tokens(r, c, err);
     hekla_status status = record_plans(s, err);
     if (status == HEKLA_OK) {
+        session_state_begin(s);
         init_step(s, &r->sampling->chain);
         status = run_tokens(r, c, err);
     }

@@ -2,14 +2,12 @@
 #ifndef ENGINE_KV_H
 #define ENGINE_KV_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 bool session_layer_is_local(const struct hekla_session *s, uint32_t layer);
 /* The first position that layers which see a window still hold. */
 uint32_t session_local_first(const struct hekla_session *s);
 
-typedef hekla_status (*session_rows_fn)(
-    void *user, const void *rows, uint64_t bytes, struct hekla_error *err);
 /* Gives all rows to `take`, in the file's order. */
 hekla_status session_kv_save(
     struct hekla_session *s, session_rows_fn take, void *user, struct hekla_error *err);

@@ -1,5 +1,6 @@
 /* How long a session's context is, and where its memory lies. */
 #include "engine/kv.h"
+#include "engine/state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -117,14 +118,44 @@ static void reserve_experts(struct hekla_session *s)
     c->pair_ff_q8 = reserve_q8(s, n, x->n_ff);
     c->pair_out = reserve_rows(s, n, s->model->m.params.n_embd);
     if (s->model->m.params.blocks & BLOCK_EXPERTS_BESIDE)
-        c->mixed = reserve_rows(s, t, s->model->m.params.n_embd);
+        c->experts_sum = reserve_rows(s, t, s->model->m.params.n_embd);
+}
+
+/* What layers with a recurrent state work in, and what they keep. */
+static hekla_status reserve_state(struct hekla_session *s, struct hekla_error *err)
+{
+    const struct model_params *p = &s->model->m.params;
+    struct arch_scratch *c = &s->scratch;
+    uint32_t t = s->n_batch, inner = (uint32_t)model_dim(p, DIM_STATE_OUT, 0);
+    uint32_t q = (uint32_t)model_widest(p, DIM_Q);
+    c->state_in = reserve_rows(s, t, p->state.n_head ? p->state.channels : 3 * p->state.channels);
+    if (p->state.n_head) {
+        c->beta_first = round_up(p->state.n_head, 32);
+        c->gates = reserve_rows(s, t, c->beta_first + p->state.n_head);
+        c->mixed_first = round_up(inner > q ? inner : q, 64); /* it is bound there */
+        c->mixed = reserve_rows(s, t, 2 * c->mixed_first);
+    }
+    c->state = calloc(p->n_layer, sizeof(*c->state));
+    if (!c->state)
+        return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
+    session_state_reserve(s);
+    return HEKLA_OK;
+}
+
+/* Floats of what attn_out multiplies, in whichever layer it is most. */
+static uint32_t most_attention(const struct model_params *p)
+{
+    uint32_t q = (uint32_t)model_widest(p, DIM_Q);
+    uint32_t inner = (uint32_t)model_dim(p, DIM_STATE_OUT, 0);
+    inner = p->state.taps && !inner ? p->n_embd : inner;
+    return q > inner ? q : inner;
 }
 
 static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
     struct arch_scratch *c = &s->scratch;
-    uint32_t t = s->n_batch, q = (uint32_t)model_widest(p, DIM_Q), qkv = 0;
+    uint32_t t = s->n_batch, qkv = 0, attn = most_attention(p);
     uint32_t n_ctx = round_up(s->n_ctx, K_TILE);
     uint32_t ff = p->n_ff > p->experts.n_ff_shared ? p->n_ff : p->experts.n_ff_shared;
     struct head_shape widest = p->head;
@@ -138,12 +169,12 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     c->short_context = p->long_rope && s->n_ctx <= p->rope.original_ctx;
     c->x = reserve_rows(s, t, p->n_embd);
     c->norm = reserve_rows(s, t, p->n_embd);
-    c->qkv = reserve_rows(s, t, qkv);
-    c->attn = reserve_rows(s, t, q);
+    c->qkv = reserve_rows(s, t, p->state.channels > qkv ? p->state.channels : qkv);
+    c->attn = reserve_rows(s, t, attn);
     c->gate_up = reserve_rows(s, t, c->up_first + ff);
     c->ff = reserve_rows(s, t, ff);
     c->embd_q8 = reserve_q8(s, t, p->n_embd);
-    c->attn_q8 = reserve_q8(s, t, q);
+    c->attn_q8 = reserve_q8(s, t, attn);
     c->ff_q8 = reserve_q8(s, t, ff);
     c->logits = reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
     model_store_reserve(s->memory, (uint64_t)p->n_vocab * 4, &s->scores);
@@ -160,14 +191,14 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     if (!c->kv)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
     for (uint32_t i = 0; i < p->n_layer; i++) {
-        bool local = session_layer_is_local(s, i);
-        c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx, .type = s->kv_type};
         if (!model_has_kv(p, i))
             continue;
+        bool local = session_layer_is_local(s, i);
+        c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx, .type = s->kv_type};
         model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].k);
         model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].v);
     }
-    return HEKLA_OK;
+    return s->state_slots ? reserve_state(s, err) : HEKLA_OK;
 }
 
 /* The padding of rows is 0 and stays so, rows without padding need no clearing; attention's partial
@@ -212,6 +243,8 @@ hekla_status session_clear_cache(struct hekla_session *s, struct hekla_error *er
     if (status != HEKLA_OK)
         return status;
     for (uint32_t i = 0; i < s->model->m.params.n_layer; i++) {
+        if (s->model->m.params.layers[i] & LAYER_STATE)
+            gpu_commands_fill_zero(commands, s->scratch.state[i].view);
         if (!model_has_kv(&s->model->m.params, i))
             continue;
         gpu_commands_fill_zero(commands, s->scratch.kv[i].k);
@@ -270,7 +303,10 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
                 "have %u: use f16",
                 p->shapes[i].head.head_dim);
     s->n_batch = options->n_batch < MOST_BATCH ? options->n_batch : MOST_BATCH;
-    hekla_status status = choose_context(s, options->n_ctx, available, err);
+    uint64_t state;
+    hekla_status status = session_state_size(s, &state, err);
+    if (status == HEKLA_OK)
+        status = choose_context(s, options->n_ctx, available > state ? available - state : 0, err);
     if (status != HEKLA_OK)
         return status;
     s->n_batch = options->n_batch ? options->n_batch : DEFAULT_BATCH;

@@ -248,6 +248,10 @@ static hekla_status predict(struct prediction *p, const struct hekla_model_optio
     if (status == HEKLA_OK && !p->target->m.params.n_layer)
         status = hekla_fail(err, HEKLA_UNSUPPORTED,
             "models of this architecture cannot be run, so there is nothing to predict");
+    if (status == HEKLA_OK && p->target->m.params.state.taps)
+        status = hekla_fail(err, HEKLA_UNSUPPORTED,
+            "models with a recurrent state cannot be predicted: only layers of attention are "
+            "measured");
     status = status ? status : open_layer(p, options, err);
     if (status != HEKLA_OK)
         return status;

@@ -25,6 +25,7 @@ static struct session_file describe(const struct hekla_session *s)
         .n_ctx = s->n_ctx,
         .n_tokens = s->pos,
         .local_first = session_local_first(s),
+        .n_state = session_state_saved(s, s->pos),
         .flags = (s->logits == LOGITS_ON_HOST ? SESSION_HAS_LOGITS : 0) |
                  (s->scratch.short_context ? SESSION_SHORT_ROTATIONS : 0) |
                  (s->fast ? SESSION_FAST : 0),
@@ -70,6 +71,8 @@ static hekla_status write_parts(struct hekla_session *s, const struct session_fi
         status = write_part(w, s->readback.host, 4ull * f->n_vocab, err);
     if (status == HEKLA_OK)
         status = session_kv_save(s, write_part, w, err);
+    if (status == HEKLA_OK)
+        status = session_state_save(s, write_part, w, err);
     if (status == HEKLA_OK)
         status = write_part(w, note, f->n_note, err);
     for (int i = 0; i < 8; i++)
@@ -136,7 +139,8 @@ static hekla_status check_match(const struct hekla_session *s, const struct sess
             utf8_label(f->model_name, strlen(f->model_name)).text,
             strcmp(f->model_name, own.model_name) ? own.model_name : "this one of the same name");
     if (f->n_layer != own.n_layer || f->n_local != own.n_local || f->width != own.width ||
-        f->width_local != own.width_local || f->n_vocab != own.n_vocab || f->window != own.window)
+        f->width_local != own.width_local || f->n_vocab != own.n_vocab || f->window != own.window ||
+        f->n_state != session_state_saved(s, f->n_tokens))
         return hekla_fail(
             err, HEKLA_FORMAT, "%s: damaged: its cache has not the shape of its model's", name);
     if (f->kv_type != own.kv_type)
@@ -194,6 +198,8 @@ static hekla_status take(struct hekla_session *s, const struct session_file *f, 
     s->kept_from = f->local_first;
     s->kept_from = session_local_first(s);
     hekla_status status = session_kv_restore(s, data + f->cache, f->local_first, err);
+    if (status == HEKLA_OK)
+        status = session_state_restore(s, data + f->state, err);
     if (status == HEKLA_OK && f->flags & SESSION_HAS_LOGITS)
         status = put_logits(s, data + f->logits, err);
     return status;

@@ -1,4 +1,4 @@
-#include "engine/engine.h"
+#include "engine/state.h"
 
 #include "base/clock.h"
 
@@ -90,7 +90,9 @@ void session_release(struct hekla_session *s)
     for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++)
         gpu_buffer_destroy(dev, buffers[i]);
     free(s->scratch.kv);
+    free(s->scratch.state);
     s->scratch.kv = NULL;
+    s->scratch.state = NULL;
     s->logits = LOGITS_NONE;
 }
 
@@ -216,8 +218,12 @@ hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const 
     };
     memcpy((uint32_t *)s->history.host + s->pos, tokens, (size_t)n_known * 4);
     s->written = s->written > s->pos + n ? s->written : s->pos + n;
+    session_state_begin(s);
+    session_state_unset(s, s->pos + n);
     double start = clock_now();
     hekla_status status = session_run(s, plan, err);
+    if (status == HEKLA_OK)
+        session_state_set(s, s->pos + n);
     adapt(s, n, clock_now() - start);
     if (status == HEKLA_OK)
         session_profile_add(s, plan, s->phase, n, s->pos);
@@ -265,11 +271,15 @@ hekla_status session_append(
     struct hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err)
 {
     hekla_status status = HEKLA_OK;
+    uint32_t mark = session_state_mark(s, n);
     for (size_t done = 0; done < n && status == HEKLA_OK;) {
-        uint32_t step = n - done < s->most ? (uint32_t)(n - done) : s->most;
+        size_t left = (done < mark ? mark : n) - done;
+        uint32_t step = left < s->most ? (uint32_t)left : s->most;
         s->logits = LOGITS_NONE;
         status = eval_step(s, tokens + done, step, done + step == n, err);
         done += step;
+        if (status == HEKLA_OK && mark && done == mark)
+            status = session_state_keep(s, err);
     }
     if (status == HEKLA_OK && n)
         s->logits = LOGITS_ON_HOST;
@@ -283,11 +293,17 @@ hekla_status session_refill(struct hekla_session *s, struct hekla_error *err)
     bool overwritten = ring < s->n_ctx && s->written - s->pos > ring - window;
     bool never_held = s->pos < s->kept_from || s->pos - s->kept_from < window;
     never_held &= s->kept_from > 0;
+    uint32_t from = 0;
+    hekla_status status = HEKLA_OK;
     if (!window || (!overwritten && !never_held))
-        return HEKLA_OK;
+        status = session_state_recall(s, &from, err);
+    else
+        s->written = s->kept_from = 0;
+    if (status != HEKLA_OK || from == n)
+        return status;
     s->on_logits = NULL; /* they were reported */
-    s->pos = s->written = s->kept_from = 0;
-    hekla_status status = session_append(s, s->tokens, n, err);
+    s->pos = from;
+    status = session_append(s, s->tokens + from, n - from, err);
     s->on_logits = on_logits;
     s->pos = n;
     return status;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char magic[8] = {'h', 'e', 'k', 'l', 'a', 'k', 'v', '\n'};
-enum { AT_VERSION = 8, AT_NUMBERS = 12, AT_MODEL = 56, AT_NOTE = 64, AT_NAME = 72 };
+enum { AT_VERSION = 8, AT_NUMBERS = 12, AT_MODEL = 56, AT_NOTE = 64, AT_NAME = 72, AT_STATE = 136 };
 enum { N_NUMBERS = 11, NAME_BYTES = 64 };
 
 /* The numbers of the head, in the file's order. */
@@ -39,6 +39,7 @@ void session_file_put_head(const struct session_file *f, uint8_t out[SESSION_HEA
         put(out + AT_NUMBERS + 4 * i, numbers[i], 4);
     put(out + AT_MODEL, f->model, 8);
     put(out + AT_NOTE, f->n_note, 8);
+    put(out + AT_STATE, f->n_state, 8);
     memcpy(out + AT_NAME, f->model_name, n < NAME_BYTES ? n : NAME_BYTES);
 }
 
@@ -51,7 +52,8 @@ bool session_file_place(struct session_file *f)
                 !__builtin_add_overflow(global, local, &bytes);
     f->logits = SESSION_HEAD_BYTES + 4ull * f->n_tokens;
     f->cache = f->logits + (f->flags & SESSION_HAS_LOGITS ? 4ull * f->n_vocab : 0);
-    return fits && !__builtin_add_overflow(f->cache, bytes, &f->note) &&
+    return fits && !__builtin_add_overflow(f->cache, bytes, &f->state) &&
+           !__builtin_add_overflow(f->state, f->n_state, &f->note) &&
            !__builtin_add_overflow(f->note, f->n_note, &f->sum) &&
            !__builtin_add_overflow(f->sum, 8, &f->end);
 }
@@ -64,6 +66,7 @@ static void get_head(struct session_file *out, const uint8_t *data)
     *out = (struct session_file){
         .model = le_u64(data + AT_MODEL),
         .n_note = le_u64(data + AT_NOTE),
+        .n_state = le_u64(data + AT_STATE),
     };
     for (size_t i = 0; i < N_NUMBERS; i++)
         *numbers[i] = le_u32(data + AT_NUMBERS + 4 * i);

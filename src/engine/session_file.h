@@ -7,6 +7,8 @@
  *   cache    for each layer that has its own K, then V: [position][KV head] rows as the cache
  *            has them; quantised: the numbers, then an f32 scale for each 32. Positions 0 ..
  *            n_tokens - 1; in layers that see a window, from local_first on
+ *   state    for each layer with a recurrent state that before position n_tokens, as args.h has it;
+ *            nothing without tokens
  *   note     [n_note] bytes of the program
  *   sum      u64, of all before it (base/checksum)
  */
@@ -17,7 +19,7 @@
 
 /* Goes up when the layout changes, or what src/ref makes of a token. */
 #define SESSION_VERSION 2u
-#define SESSION_HEAD_BYTES 136u
+#define SESSION_HEAD_BYTES 144u
 #define SESSION_HAS_LOGITS 1u
 #define SESSION_SHORT_ROTATIONS 2u /* of a model that has others for a longer context */
 #define SESSION_FAST 4u            /* of fast numerics */
@@ -30,9 +32,9 @@ struct session_file {
     uint32_t n_ctx, n_tokens, local_first, flags;
     uint64_t model; /* its identity */
     char model_name[65];
-    uint64_t n_note;
+    uint64_t n_note, n_state; /* bytes */
     /* Where the parts are, from the start of the file. */
-    uint64_t logits, cache, note, sum, end;
+    uint64_t logits, cache, state, note, sum, end;
 };
 
 /* Computes where the parts are; false: the file would be larger than any. */

@@ -98,10 +98,11 @@ void op_rmsnorm(
     struct op_list *list, struct rows y, struct rows x, struct gpu_view g, float eps, bool last);
 /* y = the norm of `rows` rows of n elements a token, which may be x; (see args.h) */
 struct norm_rows {
-    struct gpu_view g, bias; /* [rows][n], or [n] if they are shared; bias: or no buffer */
+    struct gpu_view g, bias; /* [rows][n], or [n] if they are shared; or no buffer */
     uint32_t n, rows;
     float eps, scale; /* scale: with add; 0: 1 */
     bool centred, add, last, shared;
+    bool length; /* rows are divided by their length, or by eps if that is more */
 };
 void op_norm_rows(struct op_list *list, struct rows y, struct rows x, const struct norm_rows *p);
 /* n_cols: tokens, or 0 for as many as the step has. */
@@ -171,6 +172,21 @@ struct glu {
 };
 void op_glu(struct op_list *list, struct rows y, const struct rows_q8 *q8, struct rows x,
     const struct glu *p);
+/* The recurrent state of a layer, and more slots behind the first `slots`; see args.h. */
+struct state_cache {
+    struct gpu_view view;
+    uint32_t slots, slot_size; /* slot_size: floats */
+};
+/* y = the convolution of x, and the state after the step; flags: CONV_GATED, CONV_SILU. */
+void op_conv(struct op_list *list, struct rows y, struct rows x, struct gpu_view w, uint32_t taps,
+    const struct state_cache *state, uint32_t flags);
+/* y = what the delta rule reads; gates: alpha at 0, beta at beta_first; dt, a: [n_head]. */
+struct delta {
+    uint32_t n_head, n_group, dim, beta_first, state_first;
+    struct gpu_view dt, a;
+};
+void op_delta(struct op_list *list, struct rows y, struct rows x, struct rows gates,
+    const struct state_cache *state, const struct delta *p);
 /* y = cap * tanh(y / cap) */
 void op_softcap(struct op_list *list, struct rows y, float cap, uint32_t n_cols);
 /* Experts: which ones a step's tokens have; see args.h for pairs. */

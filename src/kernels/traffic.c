@@ -158,6 +158,27 @@ static struct op_traffic traffic_softcap(const struct op *op, struct step s)
     return (struct op_traffic){n, n, 0};
 }
 
+static struct op_traffic traffic_conv(const struct op *op, struct step s)
+{
+    const struct conv_args *a = (const void *)op->args;
+    uint64_t x = a->n * (a->flags & CONV_GATED ? 12ull : 4ull), n = a->n * 4ull;
+    uint64_t kept = a->flags & CONV_KEEP ? (a->taps - 1) * n : 0;
+    if (!(a->flags & CONV_OUT))
+        return (struct op_traffic){kept, kept, 0};
+    return (struct op_traffic){s.n * x + n * a->taps, s.n * n + kept, s.n * a->n * a->taps * 2};
+}
+
+static struct op_traffic traffic_delta(const struct op *op, struct step s)
+{
+    const struct delta_args *a = (const void *)op->args;
+    uint64_t left = s.n > a->first ? s.n - a->first : 0, n = min_u64(left, a->count);
+    uint64_t inner = (uint64_t)a->n_head * a->dim, state = inner * a->dim;
+    if (!n)
+        return (struct op_traffic){0};
+    return (struct op_traffic){state * 4 + n * (inner + 2ull * a->n_group * a->dim) * 4,
+        state * 4 + n * inner * 4, n * state * 7};
+}
+
 static struct op_traffic traffic_route(const struct op *op, struct step s)
 {
     const struct route_args *a = (const void *)op->args;

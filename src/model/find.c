@@ -8,7 +8,7 @@
 
 bool model_has_kv(const struct model_params *p, uint32_t layer)
 {
-    return p->shapes[layer].kv_layer == layer;
+    return p->shapes[layer].kv_layer == layer && !(p->layers[layer] & LAYER_STATE);
 }
 
 void model_shape_layers(struct model_params *p)
@@ -64,8 +64,38 @@ uint64_t model_dim(const struct model_params *p, enum weight_dim dim, uint32_t l
         return p->n_layer_input;
     case DIM_LAYER_INPUTS:
         return (uint64_t)p->n_layer * p->n_layer_input;
+    case DIM_TAPS:
+        return p->state.taps;
+    case DIM_CHANNELS:
+        return p->state.channels;
+    case DIM_GATED:
+        return 3ull * p->state.channels;
+    case DIM_STATE_HEADS:
+        return p->state.n_head;
+    case DIM_STATE_HEAD:
+        return p->state.dim;
+    case DIM_STATE_OUT:
+        return (uint64_t)p->state.n_head * p->state.dim;
     }
     return 0;
+}
+
+uint32_t model_conv_floats(const struct model_params *p)
+{
+    return p->state.taps ? (p->state.taps - 1) * p->state.channels : 0;
+}
+
+uint32_t model_state_floats(const struct model_params *p)
+{
+    return model_conv_floats(p) + p->state.n_head * p->state.dim * p->state.dim;
+}
+
+uint32_t model_attention_layers(const struct model_params *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->n_layer; i++)
+        n += !(p->layers[i] & LAYER_STATE);
+    return n;
 }
 
 uint64_t load_source_row(const struct head_shape *rotated, uint64_t r)
@@ -104,6 +134,10 @@ static uint64_t slice(
     case SLICE_UP:
         *first = rule->slice == SLICE_UP ? rows : 0;
         return 2 * rows;
+    case SLICE_HEADS_Q:
+    case SLICE_HEADS_GATE:
+        *first = rule->slice == SLICE_HEADS_Q ? 0 : p->head.head_dim;
+        return 2 * q;
     }
     return rows;
 }
@@ -197,6 +231,8 @@ static void add_job(
         job->parts[0].rows = rule->slice == SLICE_ALL ? all : model_dim(p, rule->rows, layer);
         if (p->neox && rule->flags & RULE_ROTATED)
             job->parts[0].rotated = &p->shapes[layer].head;
+        if (rule->slice >= SLICE_HEADS_Q)
+            job->parts[0].halves = p->shapes[layer].head.head_dim;
         job->matrix = (void *)field;
     } else if (rule->kind == WEIGHT_SCALAR) {
         job->scalar = (void *)field;
@@ -257,10 +293,19 @@ static hekla_status refuse_unused(const struct load *l, struct hekla_error *err)
     return HEKLA_OK;
 }
 
+/* Of a rule of the whole model, or of a layer. */
+static uint32_t blocks_of(
+    const struct model_params *p, const struct weight_rule *rule, uint32_t layer)
+{
+    bool state = rule->flags & RULE_LAYER && p->layers[layer] & LAYER_STATE;
+    return state ? p->state_blocks : p->blocks;
+}
+
 static hekla_status find_tensors(
     struct load *l, const struct weight_rule *rules, size_t n_rules, struct hekla_error *err)
 {
-    uint32_t n_layer = l->m->params.n_layer, blocks = l->m->params.blocks;
+    const struct model_params *p = &l->m->params;
+    uint32_t n_layer = p->n_layer;
     hekla_status status = HEKLA_OK;
     l->jobs = calloc(n_rules * ((size_t)n_layer + 1), sizeof(*l->jobs));
     l->used = calloc((size_t)l->g->n_tensors + 1, sizeof(*l->used));
@@ -268,10 +313,10 @@ static hekla_status find_tensors(
     if (!l->jobs || !l->used || !l->m->weights.layers)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a model");
     for (size_t r = 0; r < n_rules && status == HEKLA_OK; r++)
-        for (uint32_t i = 0; rules[r].blocks & blocks &&
-                             i < (rules[r].flags & RULE_LAYER ? n_layer : 1) && status == HEKLA_OK;
+        for (uint32_t i = 0; i < (rules[r].flags & RULE_LAYER ? n_layer : 1) && status == HEKLA_OK;
              i++)
-            status = add_tensor(l, &rules[r], i, err);
+            if (rules[r].blocks & blocks_of(p, &rules[r], i))
+                status = add_tensor(l, &rules[r], i, err);
     return status;
 }
 

@@ -11,6 +11,7 @@ struct part {
     const struct gguf_tensor *tensor, *bias; /* bias: may be NULL */
     uint64_t first, bias_first, rows;
     const struct head_shape *rotated; /* NULL: in the file's order */
+    uint32_t halves; /* rows of a head, after which as many are left out; 0: none are */
 };
 
 /* What will be uploaded: rows of a tensor, or of several that become one matrix. */

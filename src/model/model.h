@@ -25,6 +25,7 @@ enum { MODEL_MAX_LAYERS = 1024 };
 /* What is special about a layer. */
 #define LAYER_LOCAL 1u   /* sees a window; uses rope_local */
 #define LAYER_NO_ROPE 2u /* positions are not marked */
+#define LAYER_STATE 4u   /* a recurrent state in place of attention */
 
 /* How a layer is cut. */
 struct layer_shape {
@@ -40,6 +41,12 @@ struct model_experts {
     struct routing routing;
 };
 
+/* Layers with a recurrent state; see conv_args and delta_args. */
+struct model_state {
+    uint32_t taps, channels;       /* of the convolution; taps 0: there are no such layers */
+    uint32_t n_head, n_group, dim; /* of the delta rule; n_head 0: the layer has none */
+};
+
 /* 0 is what a plain llama has, except for the first lines. */
 struct model_params {
     uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_ff;
@@ -47,18 +54,20 @@ struct model_params {
     uint32_t n_layer_input; /* of what each layer gets of a token besides; 0: nothing */
     float norm_eps;
     struct model_rope rope, rope_local;
-    uint32_t blocks;    /* rules and program: RULE_... */
-    bool neox;          /* rotated pairs are i and i + n_rot / 2, in the file */
-    bool layer_norm;    /* else RMS norms */
-    bool parallel;      /* the feed-forward part has the attention's input */
-    bool value_norm;    /* heads of V are normed, too, without a weight */
-    bool long_rope;     /* rotations also for contexts up to rope.original_ctx: rope_short */
-    uint32_t act;       /* GLU_... */
-    float embed_scale;  /* 0: 1 */
-    float output_scale; /* of the logits; 0: 1. In the weights of the last norm */
+    uint32_t blocks;       /* rules and program: BLOCK_... */
+    uint32_t state_blocks; /* the same of layers with LAYER_STATE */
+    bool neox;             /* rotated pairs are i and i + n_rot / 2, in the file */
+    bool layer_norm;       /* else RMS norms */
+    bool parallel;         /* the feed-forward part has the attention's input */
+    bool value_norm;       /* heads of V are normed, too, without a weight */
+    bool long_rope;        /* rotations also for contexts up to rope.original_ctx: rope_short */
+    uint32_t act;          /* GLU_... */
+    float embed_scale;     /* 0: 1 */
+    float output_scale;    /* of the logits; 0: 1. In the weights of the last norm */
     float output_softcap;
     struct attn_options attention; /* window: of local layers */
     struct model_experts experts;
+    struct model_state state;
     uint8_t layers[MODEL_MAX_LAYERS]; /* LAYER_... */
     struct layer_shape shapes[MODEL_MAX_LAYERS];
 };
@@ -69,13 +78,18 @@ struct model_params {
     X(q)                                                                                           \
     X(k)                                                                                           \
     X(v)        /* [n_head(_kv) * head_dim, n_embd] */                                             \
-    X(attn_out) /* [n_embd, n_head * head_dim] */                                                  \
-    X(gate_up)  /* quads of both by turns; else: */                                                \
+    X(attn_out) /* [n_embd, n_head * head_dim]; or of what a state gives */                        \
+    X(mix_gate) /* what attn_out multiplies is gated by it */                                      \
+    X(state_in) /* [channels of the convolution, or 3 n_embd, n_embd] */                           \
+    X(alpha)                                                                                       \
+    X(beta)    /* [heads of the state, n_embd] */                                                  \
+    X(gate_up) /* quads of both by turns; else: */                                                 \
     X(gate)                                                                                        \
     X(up)           /* [n_ff, n_embd] */                                                           \
     X(down)         /* [n_embd, n_ff] */                                                           \
     X(input_gate)   /* [n_layer_input, n_embd] */                                                  \
     X(input_proj)   /* [n_embd, n_layer_input] */                                                  \
+    X(shared_gate)  /* [1, n_embd] */                                                              \
     X(router)       /* [n_expert, n_embd] */                                                       \
     X(experts_both) /* gate_up of all experts; else: */                                            \
     X(experts_gate)                                                                                \
@@ -97,7 +111,10 @@ struct model_layer {
     struct gpu_view router_norm, experts_norm, experts_post_norm, dense_post_norm; /* [n_embd] */
     struct gpu_view experts_scales;                                                /* [n_expert] */
     struct gpu_view input_post_norm;                                               /* [n_embd] */
-    float output_scale; /* of all that leaves the layer; 0: 1 */
+    struct gpu_view conv;              /* [channels][taps] */
+    struct gpu_view state_dt, state_a; /* [heads of the state] */
+    struct gpu_view state_norm;        /* [dim] */
+    float output_scale;                /* of all that leaves the layer; 0: 1 */
 };
 
 struct model_weights {
@@ -131,6 +148,12 @@ enum weight_dim {
     DIM_FF_SHARED,
     DIM_LAYER_INPUT,
     DIM_LAYER_INPUTS,
+    DIM_TAPS,
+    DIM_CHANNELS,
+    DIM_GATED, /* three times the channels */
+    DIM_STATE_HEADS,
+    DIM_STATE_HEAD,
+    DIM_STATE_OUT,
 };
 /* WEIGHT_TURNS: a matrix; with another it becomes one in which quads of rows of both take turns,
  * where the rows of WEIGHT_MATRIX just follow each other. WEIGHT_BIAS: a vector that belongs to the
@@ -145,7 +168,16 @@ enum weight_kind {
     WEIGHT_SCALAR,
 };
 /* A tensor may hold more than a rule asks for: these rows of it. */
-enum weight_slice { SLICE_ALL, SLICE_Q, SLICE_K, SLICE_V, SLICE_GATE, SLICE_UP };
+enum weight_slice {
+    SLICE_ALL,
+    SLICE_Q,
+    SLICE_K,
+    SLICE_V,
+    SLICE_GATE,
+    SLICE_UP,
+    SLICE_HEADS_Q, /* the first halves of heads of 2 head_dim rows */
+    SLICE_HEADS_GATE,
+};
 #define RULE_LAYER 1u /* one a layer */
 #define RULE_OPTIONAL 2u
 #define RULE_ROTATED 4u  /* rows are heads that are rotated */
@@ -196,6 +228,10 @@ uint64_t model_widest(const struct model_params *p, enum weight_dim dim);
 bool model_has_kv(const struct model_params *p, uint32_t layer);
 /* Every layer is cut alike, by p->head and p->n_ff. */
 void model_shape_layers(struct model_params *p);
+/* Floats of a recurrent state: rows of the convolution, then matrices. */
+uint32_t model_conv_floats(const struct model_params *p);
+uint32_t model_state_floats(const struct model_params *p);
+uint32_t model_attention_layers(const struct model_params *p);
 /* Weight bytes read for one decoded token. */
 uint64_t model_decode_bytes(const struct model *m);
 

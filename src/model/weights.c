@@ -110,10 +110,11 @@ static hekla_status read_part(const struct load *l, const struct part *part, uin
 {
     uint64_t bytes = part->tensor->n_bytes / (part->tensor->dims[1] * part->tensor->dims[2]);
     hekla_status status = HEKLA_OK;
-    if (!part->rotated)
+    if (!part->rotated && !part->halves)
         return read_tensor(l, part->tensor, (part->first + first) * bytes, n * bytes, out, err);
     for (uint64_t i = 0; i < n && status == HEKLA_OK; i++) {
         uint64_t row = load_source_row(part->rotated, first + i);
+        row += part->halves ? row / part->halves * part->halves : 0;
         status =
             read_tensor(l, part->tensor, (part->first + row) * bytes, bytes, out + i * bytes, err);
     }

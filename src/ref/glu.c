@@ -3,7 +3,7 @@
 
 #include "base/exact.h"
 
-static float sigmoid(float z)
+float ref_sigmoid(float z)
 {
     return z < -40.0f ? 0.0f : exact_recip(1.0f + exact_exp(0.0f - z));
 }
@@ -15,7 +15,7 @@ static float gelu(float x)
     float cube = (x * x) * x;
     float inner = 0.044715f * cube;
     float z = 1.59576912f * (x + inner);
-    return x * sigmoid(z);
+    return x * ref_sigmoid(z);
 }
 
 static float glu(uint32_t act, float gate, float up)
@@ -25,9 +25,11 @@ static float glu(uint32_t act, float gate, float up)
     float g = exact_sanitize(gate), u = exact_sanitize(up);
     if (act == GLU_GELU)
         return exact_sanitize(exact_sanitize(gelu(g)) * u);
+    if (act == GLU_SIGMOID)
+        return exact_sanitize(ref_sigmoid(g) * u);
     g = g < 7.0f ? g : 7.0f;
     u = u < -7.0f ? -7.0f : u > 7.0f ? 7.0f : u;
-    return exact_sanitize(exact_sanitize(g * sigmoid(1.702f * g)) * (u + 1.0f));
+    return exact_sanitize(exact_sanitize(g * ref_sigmoid(1.702f * g)) * (u + 1.0f));
 }
 
 static float unit(const struct glu_args *a, const float *x, uint32_t i)

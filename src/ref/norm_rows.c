@@ -29,9 +29,13 @@ static void norm_row(
     const struct norm_rows_args *a, const float *x, const float *g, const float *bias, float *y)
 {
     float mean = a->flags & NORM_CENTRED ? exact_sanitize(row_mean(a, x, false, 0.0f)) : 0.0f;
-    float scale = exact_rsqrt(row_mean(a, x, true, mean) + a->eps);
+    float square = row_mean(a, x, true, mean);
+    bool by_length = a->flags & NORM_LENGTH;
+    float scale = exact_rsqrt(!by_length ? square + a->eps : square > a->eps ? square : a->eps);
     for (uint32_t e = 0; e < a->n; e++) {
-        float v = (element(a, x, e, mean) * scale) * g[e];
+        float v = element(a, x, e, mean) * scale;
+        if (!(a->flags & NORM_PLAIN))
+            v = v * g[e];
         if (a->flags & NORM_BIAS)
             v = v + bias[e];
         if (a->flags & NORM_ADD)

@@ -3,16 +3,17 @@
 
 struct shape {
     uint32_t n, rows, tokens;
-    bool centred, bias, add, last, in_place, shared;
+    bool centred, bias, add, last, in_place, shared, plain, length;
     float scale;
 };
 
 static void run(struct test *t, const struct shape *s, enum fill fill)
 {
-    test_begin(t, s->tokens, 3, 100, "n=%u rows=%u tokens=%u%s%s%s%s%s%s scale=%g fill=%d", s->n,
-        s->rows, s->tokens, s->centred ? " centred" : "", s->bias ? " bias" : "",
+    test_begin(t, s->tokens, 3, 100, "n=%u rows=%u tokens=%u%s%s%s%s%s%s%s%s scale=%g fill=%d",
+        s->n, s->rows, s->tokens, s->plain ? " plain" : "", s->shared ? " shared" : "",
+        s->length ? " length" : "", s->centred ? " centred" : "", s->bias ? " bias" : "",
         s->add ? " add" : "", s->last ? " last" : "", s->in_place ? " in place" : "",
-        s->shared ? " shared" : "", (double)s->scale, (int)fill);
+        (double)s->scale, (int)fill);
     t->list.n_tokens = s->tokens + 2;
     uint32_t all = s->n * s->rows;
     struct rows x = test_rows(t, s->tokens, all + 5, fill);
@@ -28,7 +29,10 @@ static void run(struct test *t, const struct shape *s, enum fill fill)
         .centred = s->centred,
         .add = s->add,
         .last = s->last,
-        .shared = s->shared};
+        .shared = s->shared,
+        .length = s->length};
+    if (s->plain)
+        p.g = (struct gpu_view){0};
     if (s->bias)
         p.bias = test_exact_input(t, n_g, FILL_NORMAL);
     op_norm_rows(&t->list, y, x, &p);
@@ -58,9 +62,13 @@ void selftest_cases_norm_rows(struct test *t)
         {.n = 128, .rows = 40, .tokens = 1, .in_place = true},
         {.n = 4096, .rows = 1, .tokens = 5, .centred = true, .bias = true, .last = true},
         {.n = 100, .rows = 2, .tokens = 2, .add = true, .in_place = true},
+        {.n = 128, .rows = 3, .tokens = 2, .in_place = true, .plain = true, .length = true},
     };
     for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         run(t, &shapes[i], FILL_NORMAL);
     for (uint32_t i = 0; i < 3 * FILL_COUNT; i++)
         run(t, &shapes[i % 3], (enum fill)(i / 3));
+    for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
+        run(t, &(struct shape){.n = 32, .rows = 2, .tokens = 2, .plain = true, .length = true},
+            (enum fill)fill);
 }

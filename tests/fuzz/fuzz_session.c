@@ -32,12 +32,14 @@ static bool take(const uint8_t *data, size_t size)
     uint64_t cache = 2 * (op_kv_bytes(f.kv_type, f.width) * f.n_tokens +
                              op_kv_bytes(f.kv_type, f.width_local) * (f.n_tokens - f.local_first));
     require(f.logits == SESSION_HEAD_BYTES + 4ull * f.n_tokens && f.logits <= f.cache &&
-                f.cache <= f.note && f.note <= f.sum && f.sum + 8 == f.end && f.end == size,
+                f.cache <= f.state && f.state <= f.note && f.note <= f.sum && f.sum + 8 == f.end &&
+                f.end == size,
         "parts outside the file");
-    require(f.note - f.cache == cache, "a cache of another size");
+    require(f.state - f.cache == cache, "a cache of another size");
+    require(f.note - f.state == f.n_state, "a state of another size");
     require(f.sum - f.note == f.n_note, "a note of another size");
     session_file_put_head(&f, head);
-    require(memcmp(head, data, 72) == 0, "another head");
+    require(memcmp(head, data, 72) == 0 && memcmp(head + 136, data + 136, 8) == 0, "another head");
     return true;
 }
 

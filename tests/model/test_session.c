@@ -258,20 +258,14 @@ static void damaged_files(void **state)
         uint32_t value;
         const char *words;
     } heads[] = {
-        {0, 0, "not a saved session"},
-        {8, 1, "version 1 are not supported"},
-        {12, 4, "unknown type"},
-        {16, UINT32_MAX, "number of layers"},
+        {0, 0, "not a saved session"}, {8, 1, "version 1 are not supported"},
+        {12, 4, "unknown type"}, {16, UINT32_MAX, "number of layers"},
         {20, UINT32_MAX, "number of layers"},
         {24, UINT32_MAX - 31, "sizes are impossible"}, /* heads: more than 64 bits with the rest */
-        {24, 33, "impossible heads"},
-        {28, 33, "impossible heads"},
-        {32, 0, "impossible logits"},
-        {40, 3, "number of tokens"},
-        {44, UINT32_MAX, "number of tokens"},
-        {48, UINT32_MAX, "number of tokens"},
-        {52, 8, "impossible logits"},
-        {68, UINT32_MAX, "truncated"},
+        {24, 33, "impossible heads"}, {28, 33, "impossible heads"}, {32, 0, "impossible logits"},
+        {40, 3, "number of tokens"}, {44, UINT32_MAX, "number of tokens"},
+        {48, UINT32_MAX, "number of tokens"}, {52, 8, "impossible logits"},
+        {68, UINT32_MAX, "truncated"}, {140, UINT32_MAX, "truncated"}, /* the state's size */
     };
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         memcpy(copy, data, n);

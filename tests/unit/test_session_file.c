@@ -62,22 +62,28 @@ static void heads(void **state)
         .flags = SESSION_HAS_LOGITS,
         .model = UINT64_C(0x0102030405060708),
         .model_name = "A name",
-        .n_note = 3};
+        .n_note = 3,
+        .n_state = 1000};
     uint8_t head[SESSION_HEAD_BYTES];
     assert_true(session_file_place(&f));
     assert_int_equal(f.logits, SESSION_HEAD_BYTES + 30 * 4);
     assert_int_equal(f.cache, f.logits + 99 * 4);
-    assert_int_equal(f.note, f.cache + 2 * (3 * 7 * 40 * 30 + 2 * 5 * 20 * 10));
+    assert_int_equal(f.state, f.cache + 2 * (3 * 7 * 40 * 30 + 2 * 5 * 20 * 10));
+    assert_int_equal(f.note, f.state + 1000);
     assert_int_equal(f.end, f.note + 3 + 8);
     session_file_put_head(&f, head);
     assert_memory_equal(head, "heklakv\n\2\0\0\0\3\0\0\0", 16);
-    assert_int_equal(sum_of(head, sizeof(head)), UINT64_C(0x8865608d922288b3));
+    assert_int_equal(sum_of(head, sizeof(head)), UINT64_C(0x8d5f5f8e7526f977));
     f.n_tokens = f.n_ctx = INT32_MAX;
     f.kv_type = 0;
     f.width = f.width_local = UINT32_MAX;
     assert_false(session_file_place(&f));
     f.width = f.width_local = 32;
     f.n_note = UINT64_MAX - 9;
+    assert_false(session_file_place(&f));
+    f.n_note = 0;
+    assert_true(session_file_place(&f));
+    f.n_state = UINT64_MAX - 9;
     assert_false(session_file_place(&f));
 }
 

@@ -126,12 +126,36 @@ static void attention(void **state)
     expect(sum(&list, 3, 10), 3 * q + 13 * cache, 3 * q, (11 + 12 + 13) * 8 * 64 * 4);
 }
 
+/* What is kept is read and written once a dispatch, however many tokens there are. */
+static void states(void **state)
+{
+    const uint64_t matrices = 4 * 32 * 32 * 4, qkv = (2 * 2 + 4) * 32 * 4, y = 4 * 32 * 4;
+    struct state_cache s = {bytes(1 << 20), 3, 5000};
+    struct delta p = {4, 2, 32, 32, 900, bytes(16), bytes(16)};
+    (void)state;
+    struct op_list list = list_of(1);
+    op_conv(&list, rows_of(300), rows_of(900), bytes(300 * 3 * 4), 3, &s, CONV_GATED);
+    expect(sum(&list, 1, 7), 900 * 4 + 900 * 4, 300 * 4 + 600 * 4, 300 * 3 * 2);
+    list = list_of(8);
+    op_conv(&list, rows_of(300), rows_of(300), bytes(300 * 4 * 4), 4, &s, CONV_SILU);
+    expect(sum(&list, 5, 7), 5 * 1200 + 4800 + 3600, 5 * 1200 + 3600, 5 * 300 * 4 * 2);
+    list = list_of(512);
+    op_delta(&list, rows_of(128), rows_of(256), rows_of(64), &s, &p);
+    assert_int_equal(list.n, 3);
+    expect(sum(&list, 5, 7), matrices + 5 * qkv, matrices + 5 * y, 5 * matrices / 4 * 7);
+    list = list_of(512);
+    op_delta(&list, rows_of(128), rows_of(256), rows_of(64), &s, &p);
+    expect(sum(&list, 300, 7), 2 * matrices + 300 * qkv, 2 * matrices + 300 * y,
+        300 * matrices / 4 * 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matrices),
         cmocka_unit_test(rows),
         cmocka_unit_test(attention),
+        cmocka_unit_test(states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
