@@ -290,9 +290,12 @@ static hekla_status upload_vector(struct load *l, const struct job *job, struct 
     hekla_status status = read_tensor(l, t, 0, t->n_bytes, l->rows, err);
     if (status == HEKLA_OK && job->rule->kind == WEIGHT_HEADS)
         status = upload_heads(l, job, err);
-    else if (status == HEKLA_OK && job->scalar)
+    else if (status == HEKLA_OK && job->scalar) {
         *job->scalar = exact_sanitize(x[0]);
-    else if (status == HEKLA_OK) {
+        if (*job->scalar == 0)
+            return hekla_fail(err, HEKLA_FORMAT, "%s: %.*s is 0, expected another number", l->file,
+                (int)t->name.n, t->name.data);
+    } else if (status == HEKLA_OK) {
         for (uint64_t i = 0; scale != 0 && i < t->n_elements; i++)
             x[i] = exact_sanitize(x[i]) * scale;
         status = upload_floats(l, job->vector, x, t->n_bytes, err);
