@@ -284,6 +284,18 @@ static float vector_scale(const struct load *l, const struct job *job)
                                                              : 0;
 }
 
+/* 0 would be read as none. */
+static hekla_status take_scalar(
+    const struct load *l, const struct job *job, float value, struct hekla_error *err)
+{
+    struct gguf_string name = job->parts[0].tensor->name;
+    *job->scalar = exact_sanitize(value);
+    if (*job->scalar == 0)
+        return hekla_fail(err, HEKLA_FORMAT, "%s: tensor %.*s is 0, expected another number",
+            l->file, (int)name.n, name.data);
+    return HEKLA_OK;
+}
+
 static hekla_status upload_vector(struct load *l, const struct job *job, struct hekla_error *err)
 {
     const struct gguf_tensor *t = job->parts[0].tensor;
@@ -292,7 +304,7 @@ static hekla_status upload_vector(struct load *l, const struct job *job, struct 
     if (status == HEKLA_OK && job->rule->kind == WEIGHT_HEADS)
         status = upload_heads(l, job, err);
     else if (status == HEKLA_OK && job->scalar)
-        *job->scalar = exact_sanitize(x[0]);
+        status = take_scalar(l, job, x[0], err);
     else if (status == HEKLA_OK) {
         for (uint64_t i = 0; scale != 0 && i < t->n_elements; i++)
             x[i] = exact_sanitize(x[i]) * scale;
