@@ -213,7 +213,7 @@ void arch_read_experts(struct arch_reader *r, struct model_params *p)
             "%s: experts of %u x %u are not supported, only multiples of 4", r->file, x->n_ff,
             p->n_embd);
     p->blocks = (p->blocks & ~(BLOCK_FFN | BLOCK_FFN_FUSED)) | BLOCK_EXPERTS;
-    p->state_blocks |= p->state_blocks ? BLOCK_EXPERTS : 0;
+    p->state.blocks |= p->state.blocks ? BLOCK_EXPERTS : 0;
 }
 
 /* Which layers have a state is known; padding is never written, and other layers' results would be
@@ -221,9 +221,9 @@ void arch_read_experts(struct arch_reader *r, struct model_params *p)
 static void check_layers(struct arch_reader *r, const struct model_params *p)
 {
     uint32_t n = model_attention_layers(p);
-    if (r->status != HEKLA_OK || (n == p->n_layer && !p->state_blocks))
+    if (r->status != HEKLA_OK || (n == p->n_layer && !p->state.blocks))
         return;
-    if (!p->state_blocks || n == 0)
+    if (!p->state.blocks || n == 0)
         r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
             "%s: %s layers without attention, which is not supported of %s", r->file,
             n ? "it has" : "it has only", r->arch);
@@ -239,7 +239,7 @@ hekla_status arch_read_params(const struct arch *arch, const char *name, const s
 {
     struct arch_reader r = {.g = g, .file = file, .arch = name, .err = err};
     *p = (struct model_params){
-        .blocks = arch->blocks, .state_blocks = arch->state_blocks, .neox = arch->neox};
+        .blocks = arch->blocks, .state.blocks = arch->state_blocks, .neox = arch->neox};
     p->layer_norm = arch->blocks & BLOCK_LAYER_NORM;
     read_shape(&r, p);
     p->norm_eps = arch_read_positive(&r,
