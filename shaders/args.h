@@ -31,14 +31,15 @@
 /* Specialization constants, the same ids in every kernel. */
 #define SPEC_SIZE_X 0 /* invocations that share a row */
 #define SPEC_SIZE_Y 1 /* groups of rows per workgroup */
-#define SPEC_COLS 2   /* tokens per workgroup; attention: 256 elements of a head each */
-#define SPEC_KV 3     /* what the KV cache holds, KV_TYPE_... */
-#define SPEC_SPLIT 4  /* 1: one workgroup per chunk, partial results */
-#define SPEC_QUADS 4  /* matvec: quads of rows an invocation has at once; one at least */
-#define SPEC_NORM 5   /* matvec: 0, or slots of an input that it norms and quantises itself */
-#define SPEC_ROWS 5   /* delta: rows of the state that an invocation has */
-#define SPEC_SHAPE 5  /* matmul_cm, matmul_half: m + 256 n + 65536 k of its matrices */
-#define SPEC_OUT 6    /* matvec: what becomes of the results, OUT_... */
+#define SPEC_COLS                                                                                  \
+    2             /* tokens per workgroup; attention: 256 elements of a head each; delta: columns */
+#define SPEC_KV 3 /* what the KV cache holds, KV_TYPE_... */
+#define SPEC_SPLIT 4 /* 1: one workgroup per chunk, partial results */
+#define SPEC_QUADS 4 /* matvec: quads of rows an invocation has at once; one at least */
+#define SPEC_NORM 5  /* matvec: 0, or slots of an input that it norms and quantises itself */
+#define SPEC_ROWS 5  /* delta: rows of a matrix that an invocation has of a column */
+#define SPEC_SHAPE 5 /* matmul_cm, matmul_half: m + 256 n + 65536 k of its matrices */
+#define SPEC_OUT 6   /* matvec: what becomes of the results, OUT_... */
 #define SPEC_COUNT 7
 
 #define KV_TYPE_F32 0u
@@ -191,7 +192,8 @@ STRUCT(glu_args)
 
 /* ---- recurrent state of a layer: [slots + ..][slot_size] floats. The state before position p is
  * in slot p % slots: the inputs of a convolution at the taps - 1 positions before p, [taps - 1][n],
- * and matrices. Before position 0 all of it is 0, whatever the slot holds. ---- */
+ * and matrices, column by column. Before position 0 all of it is 0, whatever the slot holds. ----
+ */
 #define STATE_SLOTS 16u /* most of them */
 #define MAX_TAPS 8u
 #define CONV_OUT 1u   /* computes y */
@@ -210,7 +212,9 @@ STRUCT(conv_args)
 /* The gated delta rule, for each of n_head matrices S [dim][dim] one token after the other:
  *   S *= exp(a * softplus(alpha + dt));  S += k (sigmoid(beta) (v - S^T k))^T;  y = scale * S^T q
  * x: q and k of n_group heads each, v of n_head; head h has q and k of h % n_group. */
-#define DELTA_LANES 8u /* sums over rows: lanes of dim / 8 consecutive rows, added as a tree */
+/* Sums over rows: lanes of dim / 8 consecutive rows, each of four interleaved sums, added as a
+ * tree. */
+#define DELTA_LANES 8u
 STRUCT(delta_args)
 {
     U32 n_head, n_group, dim;

@@ -1,23 +1,25 @@
 #version 450
 /*
- * The gated delta rule, token after token. SIZE_X invocations share a column of a head's matrix, each
- * with ROWS rows of it; x: columns, y: head. https://arxiv.org/abs/2412.06464
+ * The gated delta rule, token after token. DELTA_LANES invocations share COLS columns of a head's matrix,
+ * each with the rows of a lane; x: columns, y: head. https://arxiv.org/abs/2412.06464
  */
 #include "common.glsl"
 #include "glu.glsl"
 layout(push_constant) uniform Args { delta_args a; };
 layout(binding = 0) readonly buffer X { float x[]; };
+layout(binding = 0) readonly buffer X4 { uvec4 x4[]; };
 layout(binding = 1) readonly buffer Gates { float gates[]; };
 layout(binding = 2) writeonly buffer Y { float y[]; };
-layout(binding = 3) buffer State { float state[]; };
+layout(binding = 3) buffer State { uvec4 state[]; };
 layout(binding = 4) readonly buffer Dt { float dt[]; };
 layout(binding = 5) readonly buffer A { float rate[]; };
 layout(binding = 6) readonly buffer S { step_args step; };
-#define TREE_RESULTS 2u
+const uint QUADS = NORM / 4u, SIZE = SIZE_X * SIZE_Y; /* SPEC_ROWS */
+#define TREE_RESULTS (2u * COLS)
 #include "tree.glsl"
-const uint ROWS = NORM, OWN = DELTA_LANES / SIZE_X, PER_LANE = ROWS / OWN, SIZE = SIZE_X * SIZE_Y;
-shared vec2 forget_learn[SIZE]; /* of as many tokens */
-float s[ROWS], part[TREE_LEVELS];
+shared vec2 stay_learn[SIZE]; /* of as many tokens */
+vec4 s[COLS * QUADS];
+float sums[COLS]; /* over a column */
 
 float softplus(float z)
 {
@@ -34,79 +36,85 @@ vec2 gates_of(uint head, uint t)
     return vec2(stay < 2.384185791015625e-07 ? 0.0 : stay, sigmoid(sanitize(gates[at + a.beta_first])));
 }
 
-/* The sum over the column of what the invocations have of it; contains a barrier. */
-float join(float own, uint result)
+/* sums[], of which each invocation has a lane; first: where they meet. Contains a barrier. */
+void join(vec4 lane[COLS], uint first)
 {
-    if (SIZE_X == 1u)
-        return own;
-    tree_put(own, result);
+    for (uint c = 0u; c < COLS; c++)
+        tree_put(block_sum(lane[c]), first + c);
     barrier();
-    return tree_get(result);
+    for (uint c = 0u; c < COLS; c++)
+        sums[c] = tree_get(first + c);
 }
 
 /* The state fades; what it holds for the key. */
-float recall(uint key, float stay)
+void recall(uint key, float stay)
 {
-    float own;
-    for (uint l = 0u; l < OWN; l++) {
-        float sum = 0.0;
-        for (uint i = l * PER_LANE; i < (l + 1u) * PER_LANE; i++) {
-            s[i] = mul(s[i], stay);
-            sum = add(sum, mul(s[i], sanitize(x[key + i])));
+    vec4 lane[COLS];
+    for (uint c = 0u; c < COLS; c++)
+        lane[c] = vec4(0.0);
+    for (uint i = 0u; i < QUADS; i++) {
+        vec4 k = sanitize4(x4[key + i]);
+        for (uint c = 0u; c < COLS; c++) {
+            s[c * QUADS + i] = mul4(s[c * QUADS + i], vec4(stay));
+            lane[c] = add4(lane[c], mul4(s[c * QUADS + i], k));
         }
-        TREE_PUSH(part, , sum, l)
     }
-    TREE_TOTAL(part, , own, OWN)
-    return join(own, 0u);
+    join(lane, 0u);
 }
 
 /* The state learns d for the key; what it then holds for the query. */
-float learn(uint key, uint query, float d)
+void learn(uint key, uint query, float d[COLS])
 {
-    float own;
-    for (uint l = 0u; l < OWN; l++) {
-        float sum = 0.0;
-        for (uint i = l * PER_LANE; i < (l + 1u) * PER_LANE; i++) {
-            s[i] = sanitize(add(s[i], mul(sanitize(x[key + i]), d)));
-            sum = add(sum, mul(s[i], sanitize(x[query + i])));
+    vec4 lane[COLS];
+    for (uint c = 0u; c < COLS; c++)
+        lane[c] = vec4(0.0);
+    for (uint i = 0u; i < QUADS; i++) {
+        vec4 k = sanitize4(x4[key + i]), q = sanitize4(x4[query + i]);
+        for (uint c = 0u; c < COLS; c++) {
+            vec4 v = add4(s[c * QUADS + i], mul4(k, vec4(d[c])));
+            s[c * QUADS + i] = sanitize4(floatBitsToUint(v));
+            lane[c] = add4(lane[c], mul4(s[c * QUADS + i], q));
         }
-        TREE_PUSH(part, , sum, l)
     }
-    TREE_TOTAL(part, , own, OWN)
-    return join(own, 1u);
+    join(lane, COLS);
 }
 
 void main()
 {
-    uint head = gl_WorkGroupID.y, row = gl_LocalInvocationID.x * ROWS;
-    uint column = gl_WorkGroupID.x * SIZE_Y + gl_LocalInvocationID.y;
-    uint end = min(a.first + a.count, step.n_tokens);
+    uint head = gl_WorkGroupID.y, lane = gl_LocalInvocationID.x;
+    uint column = (gl_WorkGroupID.x * SIZE_Y + gl_LocalInvocationID.y) * COLS;
+    uint end = min(a.first + a.count, step.n_tokens), quads = a.dim / 4u;
     bool inside = column < a.dim;
+    float d[COLS];
     if (a.first >= end)
         return;
     uint to = (step.pos + step.n_tokens) % a.slots, from = a.first > 0u ? to : step.pos % a.slots;
-    uint at = a.state_first + (head * a.dim + row) * a.dim + column;
+    uint at = (a.state_first / 4u) + (head * a.dim + column) * quads + lane * QUADS;
     bool empty = a.first == 0u && step.pos == 0u;
-    for (uint i = 0u; i < ROWS; i++)
-        s[i] = inside && !empty ? sanitize(state[from * a.slot_size + at + i * a.dim]) : 0.0;
+    for (uint c = 0u; c < COLS; c++)
+        for (uint i = 0u; i < QUADS; i++)
+            s[c * QUADS + i] = inside && !empty
+                ? sanitize4(state[from * (a.slot_size / 4u) + at + c * quads + i]) : vec4(0.0);
     for (uint t = a.first; t < end; t++) {
-        uint n = (t - a.first) % SIZE;
+        uint n = (t - a.first) % SIZE, row = t * a.x_stride;
         if (n == 0u) {
             barrier();
             if (t + gl_LocalInvocationIndex < end)
-                forget_learn[gl_LocalInvocationIndex] = gates_of(head, t + gl_LocalInvocationIndex);
+                stay_learn[gl_LocalInvocationIndex] = gates_of(head, t + gl_LocalInvocationIndex);
             barrier();
         }
-        uint query = t * a.x_stride + head % a.n_group * a.dim + row;
-        uint key = query + a.n_group * a.dim;
-        float v = inside
-            ? sanitize(x[t * a.x_stride + (2u * a.n_group + head) * a.dim + column]) : 0.0;
-        float held = recall(key, forget_learn[n].x);
-        float d = sanitize(mul(sanitize(sub(v, held)), forget_learn[n].y));
-        float r = learn(key, query, d);
-        if (inside && row == 0u)
-            y[t * a.y_stride + head * a.dim + column] = mul(r, a.scale);
+        uint query = (row + head % a.n_group * a.dim) / 4u + lane * QUADS;
+        uint key = query + a.n_group * quads, value = row + (2u * a.n_group + head) * a.dim + column;
+        recall(key, stay_learn[n].x);
+        for (uint c = 0u; c < COLS; c++) {
+            float v = inside ? sanitize(x[value + c]) : 0.0;
+            d[c] = sanitize(mul(sanitize(sub(v, sums[c])), stay_learn[n].y));
+        }
+        learn(key, query, d);
+        for (uint c = 0u; c < COLS && inside && lane == 0u; c++)
+            y[t * a.y_stride + head * a.dim + column + c] = mul(sums[c], a.scale);
     }
-    for (uint i = 0u; i < ROWS && inside; i++)
-        state[to * a.slot_size + at + i * a.dim] = s[i];
+    for (uint c = 0u; c < COLS && inside; c++)
+        for (uint i = 0u; i < QUADS; i++)
+            state[to * (a.slot_size / 4u) + at + c * quads + i] = floatBitsToUint(s[c * QUADS + i]);
 }

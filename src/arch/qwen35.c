@@ -12,10 +12,10 @@ void arch_read_qwen35(struct arch_reader *r, struct model_params *p)
     s->n_group = arch_need_u32(r, "ssm.group_count", 1, s->n_head);
     uint32_t inner = arch_need_u32(r, "ssm.inner_size", 1, 1u << 20);
     if (r->status == HEKLA_OK &&
-        (inner != s->n_head * s->dim || s->dim % 8 || inner % 32 || s->n_head % s->n_group))
+        (inner != s->n_head * s->dim || s->dim % 32 || s->n_head % s->n_group))
         r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
             "%s: a state of %u heads of %u in %u groups and %u values is not supported, only heads "
-            "of a multiple of 8 that make up the values, a multiple of 32, and equal groups",
+            "of a multiple of 32 that make up the values, and equal groups",
             r->file, s->n_head, s->dim, s->n_group, inner);
     s->channels = (2 * s->n_group + s->n_head) * s->dim;
     for (uint32_t i = 0; i < p->n_layer; i++)

@@ -119,7 +119,7 @@ static void read_layers(struct arch_reader *r, struct model_params *p)
         struct head_shape *h = &s->head;
         s->n_ff = read_of_layer(r, p, i, "feed_forward_length", !n_ff, n_ff, 1, 1u << 22);
         h->n_head_kv = read_of_layer(r, p, i, "attention.head_count_kv", false, h->n_head,
-            p->state_blocks ? 0 : 1, h->n_head);
+            p->state.blocks ? 0 : 1, h->n_head);
         if (h->n_head_kv == 0) { /* nor heads of Q: it has a state */
             p->layers[i] |= LAYER_STATE;
             h->n_head_kv = 1;
@@ -248,14 +248,14 @@ void arch_read_experts(struct arch_reader *r, struct model_params *p)
             "%s: experts of %u x %u are not supported, only multiples of 4", r->file, x->n_ff,
             p->n_embd);
     p->blocks = (p->blocks & ~(BLOCK_FFN | BLOCK_FFN_FUSED)) | BLOCK_EXPERTS;
-    p->state_blocks |= p->state_blocks ? BLOCK_EXPERTS : 0;
+    p->state.blocks |= p->state.blocks ? BLOCK_EXPERTS : 0;
 }
 
 /* Which layers have a state is known; padding is never written, and other layers' results would be
  * there. */
 static void check_states(struct arch_reader *r, const struct model_params *p)
 {
-    if (r->status != HEKLA_OK || !p->state_blocks)
+    if (r->status != HEKLA_OK || !p->state.blocks)
         return;
     if (model_attention_layers(p) == 0)
         r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
@@ -273,7 +273,7 @@ hekla_status arch_read_params(const struct arch *arch, const char *name, const s
 {
     struct arch_reader r = {.g = g, .file = file, .arch = name, .err = err};
     *p = (struct model_params){
-        .blocks = arch->blocks, .state_blocks = arch->state_blocks, .neox = arch->neox};
+        .blocks = arch->blocks, .state.blocks = arch->state_blocks, .neox = arch->neox};
     p->layer_norm = arch->blocks & BLOCK_LAYER_NORM;
     read_shape(&r, p);
     p->norm_eps = arch_read_positive(&r,

@@ -68,11 +68,11 @@ struct hekla_session {
     uint32_t pos;
     bool shifts; /* generation drops tokens after the first n_keep when the context is full */
     uint32_t n_keep;
-    uint32_t written;     /* positions that the cache has held: after a rewind more than pos */
-    uint32_t state_slots; /* state.h: of the ring; 0: no layer has a recurrent state */
-    uint32_t state_at[STATE_SLOTS + STATE_KEPT]; /* the position that the state in a slot is of */
+    uint32_t written;   /* positions that the cache has held: after a rewind more than pos */
     uint32_t kept_from; /* layers that see a window hold nothing before it: of a restored session */
     enum { LOGITS_NONE, LOGITS_ON_DEVICE, LOGITS_ON_HOST } logits; /* of position pos - 1 */
+    uint32_t state_slots; /* state.h: of the ring; 0: no layer has a recurrent state */
+    uint32_t state_at[STATE_SLOTS + STATE_KEPT]; /* the position that the state in a slot is of */
     void (*on_logits)(void *user, uint32_t pos, const float *logits);
     void *on_logits_user;
     struct hekla_stats stats;

@@ -106,10 +106,18 @@ static void write_table(const struct hekla_model *model)
 
 /* ---- measuring ------------------------------------------------------------------------------ */
 
+static uint32_t first_attention(const struct model_params *p)
+{
+    uint32_t i = 0;
+    while (i + 1 < p->n_layer && p->layers[i] & LAYER_STATE)
+        i++;
+    return i + 1;
+}
+
 /* Whether a layer is among the few that a prompt is measured with: formats change in the middle. */
 static bool is_measured(const struct model_params *p, uint32_t layer)
 {
-    return layer <= PROMPT_LAYERS / 2 ||
+    return layer <= PROMPT_LAYERS / 2 || layer == first_attention(p) ||
            (layer > p->n_layer / 2 && layer <= p->n_layer / 2 + PROMPT_LAYERS / 2);
 }
 

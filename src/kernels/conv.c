@@ -11,8 +11,9 @@ static void append(struct op_list *list, struct rows y, struct rows x, struct gp
     op->groups[0] = (y.n + size - 1) / size;
     op->groups[1] = flags & CONV_OUT ? list->n_tokens : 1;
     op_bind(op, 0, x.view, true, false);
-    op_bind(op, 1, y.view, false, flags & CONV_OUT);
-    op_bind(op, 2, state->view, true, flags & CONV_KEEP);
+    /* Validation layers count what a shader could write. */
+    op_bind(op, 1, y.view, false, true);
+    op_bind(op, 2, state->view, true, true);
     op_bind(op, 3, w, true, false);
     op_bind(op, 4, list->step, true, false);
     op_set_args(op,

@@ -3,27 +3,32 @@
 #include <assert.h>
 #include <math.h>
 
-/* A token's share of the iterations that some drivers end an invocation after, in all its loops. */
+enum { MOST_COLUMNS = 4 };
+
+/* Some drivers end an invocation after 65535 iterations of all its loops; a token takes up to this
+ * many, whatever the shape. */
 static uint32_t most_tokens(uint32_t dim)
 {
-    return 48000 / (2 * dim + 128);
+    uint32_t quads = dim / DELTA_LANES / 4;
+    return 48000 / (2 * quads * (MOST_COLUMNS + 1) + 2 * MOST_COLUMNS * (2 * DELTA_LANES + 4) + 16);
 }
 
 void op_delta(struct op_list *list, struct rows y, struct rows x, struct rows gates,
     const struct state_cache *state, const struct delta *p)
 {
-    uint32_t lanes = list->caps->row_threads ? 1 : DELTA_LANES;
-    uint32_t columns = 8;
+    uint32_t columns = list->caps->row_threads ? 2 : 1, groups = list->caps->row_threads ? 4 : 16;
     uint32_t most = most_tokens(p->dim), d = p->dim;
-    assert(d % DELTA_LANES == 0 && d <= MAX_HEAD_DIM && p->n_head % p->n_group == 0);
+    assert(d % 32 == 0 && d <= MAX_HEAD_DIM && p->n_head % p->n_group == 0 && x.stride % 4 == 0);
     assert((2 * p->n_group + p->n_head) * d <= x.n && p->n_head * d <= y.n);
-    assert(p->state_first + (uint64_t)p->n_head * d * d <= state->slot_size);
+    assert(p->state_first % 4 == 0 && state->slot_size % 4 == 0 &&
+           p->state_first + (uint64_t)p->n_head * d * d <= state->slot_size);
     for (uint32_t first = 0; first < list->n_tokens; first += most) {
         struct op *op = op_append(list, K_delta, -1);
-        op->spec[SPEC_SIZE_X] = lanes;
-        op->spec[SPEC_SIZE_Y] = columns;
-        op->spec[SPEC_ROWS] = d / lanes;
-        op->groups[0] = (d + columns - 1) / columns;
+        op->spec[SPEC_SIZE_X] = DELTA_LANES;
+        op->spec[SPEC_SIZE_Y] = groups;
+        op->spec[SPEC_COLS] = columns;
+        op->spec[SPEC_ROWS] = d / DELTA_LANES;
+        op->groups[0] = (d + columns * groups - 1) / (columns * groups);
         op->groups[1] = p->n_head;
         op_bind(op, 0, x.view, true, false);
         op_bind(op, 1, gates.view, true, false);

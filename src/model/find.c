@@ -298,7 +298,7 @@ static uint32_t blocks_of(
     const struct model_params *p, const struct weight_rule *rule, uint32_t layer)
 {
     bool state = rule->flags & RULE_LAYER && p->layers[layer] & LAYER_STATE;
-    return state ? p->state_blocks : p->blocks;
+    return state ? p->state.blocks : p->blocks;
 }
 
 static hekla_status find_tensors(

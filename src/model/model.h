@@ -45,6 +45,7 @@ struct model_experts {
 struct model_state {
     uint32_t taps, channels;       /* of the convolution; taps 0: there are no such layers */
     uint32_t n_head, n_group, dim; /* of the delta rule; n_head 0: the layer has none */
+    uint32_t blocks;               /* as of the model, of these layers */
 };
 
 /* 0 is what a plain llama has, except for the first lines. */
@@ -54,16 +55,15 @@ struct model_params {
     uint32_t n_layer_input; /* of what each layer gets of a token besides; 0: nothing */
     float norm_eps;
     struct model_rope rope, rope_local;
-    uint32_t blocks;       /* rules and program: BLOCK_... */
-    uint32_t state_blocks; /* the same of layers with LAYER_STATE */
-    bool neox;             /* rotated pairs are i and i + n_rot / 2, in the file */
-    bool layer_norm;       /* else RMS norms */
-    bool parallel;         /* the feed-forward part has the attention's input */
-    bool value_norm;       /* heads of V are normed, too, without a weight */
-    bool long_rope;        /* rotations also for contexts up to rope.original_ctx: rope_short */
-    uint32_t act;          /* GLU_... */
-    float embed_scale;     /* 0: 1 */
-    float output_scale;    /* of the logits; 0: 1. In the weights of the last norm */
+    uint32_t blocks;    /* rules and program: BLOCK_... */
+    bool neox;          /* rotated pairs are i and i + n_rot / 2, in the file */
+    bool layer_norm;    /* else RMS norms */
+    bool parallel;      /* the feed-forward part has the attention's input */
+    bool value_norm;    /* heads of V are normed, too, without a weight */
+    bool long_rope;     /* rotations also for contexts up to rope.original_ctx: rope_short */
+    uint32_t act;       /* GLU_... */
+    float embed_scale;  /* 0: 1 */
+    float output_scale; /* of the logits; 0: 1. In the weights of the last norm */
     float output_softcap;
     struct attn_options attention; /* window: of local layers */
     struct model_experts experts;

@@ -27,26 +27,31 @@ static float sum_lanes(const float lanes[DELTA_LANES])
            ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
 }
 
-/* One token of a column, whose rows are `dim` floats apart. */
+/* The product of a column and a row of x: four sums in each lane. */
+static float product(const float *s, const float *x, uint32_t dim)
+{
+    float lanes[DELTA_LANES];
+    uint32_t per = dim / DELTA_LANES;
+    for (uint32_t l = 0; l < DELTA_LANES; l++) {
+        float sums[4] = {0, 0, 0, 0};
+        for (uint32_t i = l * per; i < (l + 1) * per; i++)
+            sums[i % 4] = sums[i % 4] + s[i] * exact_sanitize(x[i]);
+        lanes[l] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+    return sum_lanes(lanes);
+}
+
+/* One token of a column. */
 static float advance(
     float *s, uint32_t dim, struct gates g, const float *q, const float *k, float v)
 {
-    float lanes[DELTA_LANES] = {0}, *lane;
-    uint32_t per = dim / DELTA_LANES;
-    for (uint32_t i = 0; i < dim; i++) {
-        lane = &lanes[i / per];
-        s[i * dim] = s[i * dim] * g.stay;
-        *lane = *lane + s[i * dim] * exact_sanitize(k[i]);
-    }
-    float d = exact_sanitize(exact_sanitize(exact_sanitize(v) - sum_lanes(lanes)) * g.learn);
-    for (uint32_t l = 0; l < DELTA_LANES; l++)
-        lanes[l] = 0.0f;
-    for (uint32_t i = 0; i < dim; i++) {
-        lane = &lanes[i / per];
-        s[i * dim] = exact_sanitize(s[i * dim] + exact_sanitize(k[i]) * d);
-        *lane = *lane + s[i * dim] * exact_sanitize(q[i]);
-    }
-    return sum_lanes(lanes);
+    for (uint32_t i = 0; i < dim; i++)
+        s[i] = s[i] * g.stay;
+    float missing = exact_sanitize(exact_sanitize(v) - product(s, k, dim));
+    float d = exact_sanitize(missing * g.learn);
+    for (uint32_t i = 0; i < dim; i++)
+        s[i] = exact_sanitize(s[i] + exact_sanitize(k[i]) * d);
+    return product(s, q, dim);
 }
 
 void ref_delta(const struct op *op, void *const *b)
@@ -72,6 +77,6 @@ void ref_delta(const struct op *op, void *const *b)
             struct gates gates = gates_of(g[0], g[a->beta_first], dt[h], rate[h]);
             for (uint32_t j = 0; j < dim; j++)
                 y[(size_t)t * a->y_stride + h * dim + j] =
-                    advance(to + (size_t)h * dim * dim + j, dim, gates, q, k, v[j]) * a->scale;
+                    advance(to + ((size_t)h * dim + j) * dim, dim, gates, q, k, v[j]) * a->scale;
         }
 }

@@ -7,11 +7,11 @@ static void run(
 {
     struct delta p = *shape;
     uint32_t inner = p.n_head * p.dim, matrices = inner * p.dim;
-    struct state_cache state = {.slots = 3, .slot_size = matrices + 7};
+    struct state_cache state = {.slots = 3, .slot_size = matrices + 8};
     test_begin(t, tokens, pos, 100, "heads=%u/%u dim=%u pos=%u tokens=%u fill=%d", p.n_head,
         p.n_group, p.dim, pos, tokens, (int)fill);
     t->list.n_tokens = tokens == 1 ? 1 : tokens + 1;
-    p.state_first = 5;
+    p.state_first = 4;
     p.beta_first = p.n_head + 3;
     struct rows x = test_rows(t, tokens, inner + 2 * p.n_group * p.dim, fill);
     struct rows gates = test_rows(t, tokens, p.beta_first + p.n_head, fill);
@@ -19,12 +19,11 @@ static void run(
     p.dt = test_exact_input(t, p.n_head, FILL_NORMAL);
     p.a = test_exact_input(t, p.n_head, fill);
     op_delta(&t->list, test_output_rows(t, tokens, inner), x, gates, &state, &p);
-    for (uint32_t lanes = 1; lanes <= DELTA_LANES; lanes *= 2) {
-        uint32_t columns = lanes == 2 ? 5 : 8;
-        struct variation v = {.groups = {(p.dim + columns - 1) / columns}};
-        v.spec[SPEC_SIZE_X] = lanes;
-        v.spec[SPEC_SIZE_Y] = columns;
-        v.spec[SPEC_ROWS] = p.dim / lanes;
+    for (uint32_t columns = 1; columns <= 4; columns *= 2) {
+        uint32_t groups = columns == 2 ? 5 : 4 * columns, all = columns * groups;
+        struct variation v = {.groups = {(p.dim + all - 1) / all}};
+        v.spec[SPEC_SIZE_Y] = groups;
+        v.spec[SPEC_COLS] = columns;
         test_vary(t, &v);
     }
     test_run(t);
@@ -33,7 +32,7 @@ static void run(
 void selftest_cases_delta(struct test *t)
 {
     static const struct delta shapes[] = {{.n_head = 4, .n_group = 2, .dim = 32},
-        {.n_head = 3, .n_group = 1, .dim = 8}, {.n_head = 2, .n_group = 2, .dim = 72},
+        {.n_head = 3, .n_group = 1, .dim = 32}, {.n_head = 2, .n_group = 2, .dim = 96},
         {.n_head = 2, .n_group = 1, .dim = 128}};
     run(t, &shapes[0], 7, 1, FILL_NORMAL);
     run(t, &shapes[1], 0, 3, FILL_NORMAL);

@@ -694,7 +694,14 @@ static bool stop_after(void *user, hekla_token token)
     return --*(uint32_t *)user > 0;
 }
 
-/* The device has run ahead of where this stops. */
+static uint64_t count_submits(struct walk *w)
+{
+    struct hekla_stats stats;
+    hekla_session_get_stats(w->session, &stats);
+    return stats.submits;
+}
+
+/* The device has run ahead of where this stops, and nothing is evaluated again. */
 static void stop_early(struct walk *w)
 {
     struct hekla_error err;
@@ -705,6 +712,23 @@ static void stop_early(struct walk *w)
         HEKLA_OK);
     assert_int_equal(n, most);
     assert_int_equal(hekla_session_pos(w->session), pos + most - 1);
+    uint64_t before = count_submits(w);
+    append_random(w, 1);
+    assert_int_equal(count_submits(w), before + 1);
+}
+
+/* Going back to near the end of a prompt costs a copy, and a step to there. */
+static void go_back(struct walk *w)
+{
+    w->session = open_walk(w, 16);
+    append_random(w, 100);
+    append_random(w, 30);
+    hekla_session_rewind(w->session, 90);
+    uint64_t before = count_submits(w);
+    append_random(w, 1);
+    assert_int_equal(count_submits(w), before + 3);
+    expect_as_fresh(w, "went back");
+    hekla_session_close(w->session);
 }
 
 /* In a session of other steps, which goes on with it. */
@@ -769,6 +793,7 @@ static void states(void **state)
             w.file, sizeof(w.file), "%s/hekla-state-%d", tmp && *tmp ? tmp : "/tmp", (int)getpid());
         w.model = open_model(path, NULL);
         walk(&w);
+        go_back(&w);
         shift(&w);
         hekla_model_close(w.model);
     }
