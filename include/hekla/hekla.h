@@ -184,6 +184,16 @@ struct hekla_model_options {
     void *notice_user;
 };
 
+/* How a text's embedding is made of its tokens' hidden states, those that logits would be made of:
+ * none (one for each token), their mean, or the first or last token's. */
+enum hekla_pooling {
+    HEKLA_POOLING_AUTO, /* what the model's file says */
+    HEKLA_POOLING_NONE,
+    HEKLA_POOLING_MEAN,
+    HEKLA_POOLING_CLS,
+    HEKLA_POOLING_LAST,
+};
+
 struct hekla_model_info {
     char name[128]; /* general.name, or the file's name */
     char architecture[64];
@@ -197,7 +207,8 @@ struct hekla_model_info {
     uint64_t decode_bytes; /* weight bytes read for one decoded token */
     uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
     bool add_bos;
-    hekla_token bos, eos, eot; /* -1: none */
+    hekla_token bos, eos, eot;  /* -1: none */
+    enum hekla_pooling pooling; /* what the file says; MEAN where it says nothing */
 };
 
 /* Opens a model: maps the file(s), checks everything, uploads the weights. Blocking.
@@ -376,6 +387,7 @@ struct hekla_session_options {
     uint32_t n_batch; /* most prompt tokens evaluated at once; 0: 512 */
     enum hekla_kv_type kv_type;
     bool all_logits; /* keep the logits of every evaluated position, not only the newest */
+    bool embeddings; /* for hekla_session_embed: no logits are computed */
     bool profile;    /* time every kernel; slower: steps are not submitted ahead */
     enum hekla_numerics numerics;
 };
@@ -458,6 +470,17 @@ HEKLA_API const float *hekla_session_logits(hekla_session *session);
  * logits of the newest position are not kept. */
 HEKLA_API hekla_status hekla_session_score(hekla_session *session, const hekla_token *tokens,
     size_t n, float *nll, struct hekla_error *err);
+
+/* The embedding of a text's n tokens, alone in the session (what it held before is forgotten):
+ * n_embd floats at out, or n of these after each other with HEKLA_POOLING_NONE. The same bits on
+ * every device, and in batches of any size. Blocking. HEKLA_ARGUMENT unless the session was opened
+ * for embeddings, n >= 1 and the tokens fit in the context. */
+HEKLA_API hekla_status hekla_session_embed(hekla_session *session, const hekla_token *tokens,
+    size_t n, enum hekla_pooling pooling, float *out, struct hekla_error *err);
+/* Scales x[n] in place: by its largest absolute value, to 32760 (p 0); or to a length of 1, by the
+ * sum of absolute values (1), the Euclidean length (2), or the p-norm (more). p < 0, or zeros:
+ * nothing. */
+HEKLA_API void hekla_embedding_normalize(float *x, size_t n, int p);
 
 /* With all_logits: called once for each evaluated position, in order, with logits [n_vocab]. */
 HEKLA_API void hekla_session_on_logits(

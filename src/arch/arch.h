@@ -34,7 +34,14 @@ struct arch_scratch {
     uint32_t beta_first, mixed_first;
 };
 
-enum arch_logits { ARCH_LOGITS_NONE, ARCH_LOGITS_LAST, ARCH_LOGITS_ALL };
+/* ARCH_EMBEDDINGS: what the logits would be made of, in s->norm. */
+enum arch_logits {
+    ARCH_LOGITS_NONE,
+    ARCH_LOGITS_LAST,
+    ARCH_LOGITS_ALL,
+    ARCH_EMBEDDINGS,
+    ARCH_LOGITS_KINDS
+};
 
 /* Blocks: the tensors that a rule of rules.c is for. */
 #define BLOCK_BODY 1u /* embedding, output */

@@ -298,7 +298,9 @@ void arch_build(const struct model *m, const struct arch_scratch *s, enum arch_l
         build_layer(&b, i);
     }
     list->layer = 0;
-    if (logits != ARCH_LOGITS_NONE)
+    if (logits == ARCH_EMBEDDINGS)
+        arch_norm(&b, m->weights.output_norm, m->weights.output_norm_bias, false);
+    else if (logits != ARCH_LOGITS_NONE)
         build_logits(&b, logits == ARCH_LOGITS_LAST);
 }
 

@@ -14,6 +14,7 @@ static const struct cli_command commands[] = {
     {"compare", "compare results of bench, also with llama-bench's", cli_compare},
     {"tune", "find out which shapes of its kernels a GPU is fastest with", cli_tune},
     {"perplexity", "measure how well a model predicts a text", cli_perplexity},
+    {"embed", "turn texts into vectors", cli_embed},
     {"quantize", "make a model file smaller", cli_quantize},
     {"tokenize", "show the tokens of a text", cli_tokenize},
 };

@@ -54,15 +54,17 @@ struct hekla_session {
     uint32_t n_ctx, n_batch, sizes[STEP_SIZES];
     uint32_t most; /* tokens of a step that the device does in the time it should take */
     bool all_logits;
+    bool embeddings;             /* rows of them in place of logits; with all_logits */
     bool fast;                   /* numerics */
     uint32_t kv_type;            /* KV_TYPE_... */
     struct kernel_tuning tuning; /* the model's when the session was opened or tuned */
 
-    struct plan *eval[STEP_SIZES][3]; /* by size and enum arch_logits; recorded at first use */
-    struct plan *score[STEP_SIZES];   /* the surprise of given tokens */
-    struct plan *sample;              /* a token from the logits that are there */
-    struct plan *decode;              /* one token: evaluate, sample the next */
-    struct plan *fetch;               /* logits to the host */
+    struct plan *eval[STEP_SIZES]
+                     [ARCH_LOGITS_KINDS]; /* by size and enum arch_logits; recorded at first use */
+    struct plan *score[STEP_SIZES];       /* the surprise of given tokens */
+    struct plan *sample;                  /* a token from the logits that are there */
+    struct plan *decode;                  /* one token: evaluate, sample the next */
+    struct plan *fetch;                   /* logits to the host */
 
     hekla_token *tokens; /* [n_ctx], what the device's history holds up to pos */
     uint32_t pos;
@@ -93,6 +95,8 @@ hekla_status engine_prove_begin(
  * numerics; tests those that are not known. Nothing to do without model->verdicts. */
 hekla_status engine_prove(
     struct hekla_model *model, uint32_t kv_type, bool fast, struct hekla_error *err);
+/* embed.c: what the file says of embeddings, or the mean. arch: as in keys. */
+enum hekla_pooling engine_pooling(const struct gguf *g, const char *arch);
 /* A line for whoever opened the model. */
 void engine_notice(const struct hekla_model *model, enum hekla_notice kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

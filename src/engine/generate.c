@@ -296,6 +296,8 @@ hekla_status hekla_session_generate(hekla_session *s, const struct hekla_samplin
     struct hekla_error local;
     err = err ? err : &local;
     hekla_error_clear(err);
+    if (s->embeddings)
+        return hekla_fail(err, HEKLA_ARGUMENT, "a session for embeddings has no logits");
     if (s->logits == LOGITS_NONE)
         return hekla_fail(err, HEKLA_ARGUMENT, "nothing has been evaluated to generate from");
     const struct consumer c = {ignore_end, token, user};

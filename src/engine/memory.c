@@ -176,7 +176,7 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     c->embd_q8 = reserve_q8(s, t, p->n_embd);
     c->attn_q8 = reserve_q8(s, t, attn);
     c->ff_q8 = reserve_q8(s, t, ff);
-    c->logits = reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
+    c->logits = s->embeddings ? c->norm : reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
     model_store_reserve(s->memory, (uint64_t)p->n_vocab * 4, &s->scores);
     model_store_reserve(s->memory, (uint64_t)t * 4, &s->nll);
     model_store_reserve(s->memory, op_attention_partial_bytes(widest, n_ctx, t), &c->partials);
@@ -291,7 +291,8 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
     uint64_t available, struct hekla_error *err)
 {
     const struct model_params *p = &s->model->m.params;
-    s->all_logits = options->all_logits;
+    s->all_logits = options->all_logits || options->embeddings;
+    s->embeddings = options->embeddings;
     s->fast = options->numerics == HEKLA_NUMERICS_FAST;
     s->kv_type = session_default_kv(s->model);
     if (options->kv_type != HEKLA_KV_AUTO)
@@ -313,7 +314,8 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
     s->n_batch = s->n_batch < s->n_ctx ? s->n_batch : s->n_ctx;
     uint32_t most_batch = p->experts.n ? MOST_BATCH / p->experts.n_used : MOST_BATCH;
     s->n_batch = s->n_batch < most_batch ? s->n_batch : most_batch;
-    uint64_t rows = ALL_LOGITS_BYTES / ((uint64_t)p->n_vocab * 4 + 128);
+    uint64_t rows =
+        ALL_LOGITS_BYTES / ((s->embeddings ? p->n_embd : (uint64_t)p->n_vocab) * 4 + 128);
     if (s->all_logits && s->n_batch > rows)
         s->n_batch = rows ? (uint32_t)rows : 1;
     s->most = gpu_device_caps(s->model->m.dev)->submit_ms && s->n_batch > 8 ? 8 : s->n_batch;

@@ -64,6 +64,8 @@ static hekla_status restore(struct hekla_session *s, struct hekla_error *err)
             .n_batch = s->n_batch,
             .kv_type = (enum hekla_kv_type)(s->kv_type - KV_TYPE_F32 + HEKLA_KV_F32),
             .all_logits = s->all_logits,
+            .embeddings = s->embeddings,
+            .numerics = s->fast ? HEKLA_NUMERICS_FAST : HEKLA_NUMERICS_EXACT,
         },
         err);
     if (s->tokens != tokens)

@@ -57,7 +57,7 @@ hekla_status hekla_session_score(
     struct hekla_error local;
     err = err ? err : &local;
     hekla_error_clear(err);
-    if (!s->all_logits)
+    if (!s->all_logits || s->embeddings)
         return hekla_fail(err, HEKLA_ARGUMENT, "scoring needs a session with all_logits");
     if (n < 2)
         return hekla_fail(err, HEKLA_ARGUMENT, "scoring needs two tokens at least, not %zu", n);

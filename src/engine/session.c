@@ -67,7 +67,7 @@ void session_drop_plans(struct hekla_session *s)
 {
     struct plan **single[] = {&s->sample, &s->decode, &s->fetch};
     for (uint32_t i = 0; i < STEP_SIZES; i++) {
-        for (uint32_t k = 0; k < 3; k++)
+        for (uint32_t k = 0; k < ARCH_LOGITS_KINDS; k++)
             plan_destroy(s->eval[i][k]);
         plan_destroy(s->score[i]);
     }
@@ -165,7 +165,7 @@ static hekla_status find_eval_plan(struct hekla_session *s, uint32_t i, enum arc
         session_init_list(s, &list, s->sizes[i]);
         arch_build(&s->model->m, &s->scratch, logits, &list);
         if (logits != ARCH_LOGITS_NONE)
-            session_append_fetch(s, &list, logits == ARCH_LOGITS_ALL ? s->sizes[i] : 1);
+            session_append_fetch(s, &list, logits == ARCH_LOGITS_LAST ? 1 : s->sizes[i]);
         status = plan_create(&s->eval[i][logits], s->model->m.dev, s->model->pipelines, &list, err);
     }
     *out = s->eval[i][logits];
@@ -176,11 +176,11 @@ static hekla_status find_eval_plan(struct hekla_session *s, uint32_t i, enum arc
 static void report_logits(struct hekla_session *s, uint32_t n)
 {
     float *rows = s->readback.host;
-    uint32_t stride = s->scratch.logits.stride, n_vocab = s->model->m.params.n_vocab;
+    uint32_t stride = s->scratch.logits.stride;
     for (uint32_t t = 0; t < n && s->on_logits; t++)
         s->on_logits(s->on_logits_user, s->pos + t, rows + (size_t)t * stride);
     if (n > 1)
-        memcpy(rows, rows + (size_t)(n - 1) * stride, (size_t)n_vocab * 4);
+        memcpy(rows, rows + (size_t)(n - 1) * stride, (size_t)s->scratch.logits.n * 4);
 }
 
 uint32_t session_size_for(const struct hekla_session *s, uint32_t n)
@@ -235,9 +235,10 @@ hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const 
 static hekla_status eval_step(struct hekla_session *s, const hekla_token *tokens, uint32_t n,
     bool last, struct hekla_error *err)
 {
-    enum arch_logits logits = s->all_logits ? ARCH_LOGITS_ALL
-                              : last        ? ARCH_LOGITS_LAST
-                                            : ARCH_LOGITS_NONE;
+    enum arch_logits logits = s->embeddings   ? ARCH_EMBEDDINGS
+                              : s->all_logits ? ARCH_LOGITS_ALL
+                              : last          ? ARCH_LOGITS_LAST
+                                              : ARCH_LOGITS_NONE;
     struct plan *plan;
     hekla_status status = find_eval_plan(s, session_size_for(s, n), logits, &plan, err);
     if (status != HEKLA_OK)
@@ -281,7 +282,7 @@ hekla_status session_append(
         if (status == HEKLA_OK && mark && done == mark)
             status = session_state_keep(s, err);
     }
-    if (status == HEKLA_OK && n)
+    if (status == HEKLA_OK && n && !s->embeddings)
         s->logits = LOGITS_ON_HOST;
     return status;
 }

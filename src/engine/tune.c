@@ -157,8 +157,11 @@ static void build(const struct tuner *t, uint32_t n_tokens, uint32_t trial, stru
     session_init_list(s, list, n_tokens);
     list->trial = trial;
     list->timing = OP_TIMING_ALONE;
-    arch_build(
-        &s->model->m, &s->scratch, n_tokens == 1 ? ARCH_LOGITS_LAST : ARCH_LOGITS_NONE, list);
+    arch_build(&s->model->m, &s->scratch,
+        n_tokens > 1    ? ARCH_LOGITS_NONE
+        : s->embeddings ? ARCH_EMBEDDINGS
+                        : ARCH_LOGITS_LAST,
+        list);
     if (n_tokens > 1)
         keep_some(&s->model->m.params, list);
     append_results(s, list);

@@ -2,8 +2,8 @@
  * Architectures of which ../shared has no models: tiny ones are made here (arch_files.h), and some
  * rows of their logits compared with those of llama.cpp's CPU backend (0.7.0; F32 cache, no flash
  * attention), which are kept in vectors/archs/NAME.f32. (Of qwen2vl it does not read the epsilon:
- * those are the rows of the same weights as qwen2.) The bits must not depend on the device nor
- * on how a prompt is cut.
+ * those are the rows of the same weights as qwen2.) NAME.embd.f32: of its hidden states. The bits
+ * must not depend on the device nor on how a prompt is cut.
  *
  * HEKLA_ARCH_FILES=FOLDER only writes the models there, to make such rows: the prompt is
  * make_prompt's of N_PROMPT tokens, the rows are kept_rows.
@@ -284,6 +284,48 @@ static void put_row(void *user, uint32_t pos, const float *logits)
     memcpy(l->rows + (size_t)pos * N_VOCAB, logits, N_VOCAB * sizeof(float));
 }
 
+static double compare(const char *name, const float *rows, uint32_t width)
+{
+    char path[TEST_PATH];
+    size_t n;
+    double worst = 0;
+    snprintf(path, sizeof(path), HEKLA_SOURCE_DIR "/tests/model/vectors/archs/%s.f32", name);
+    char *data = read_file(path, &n);
+    assert_int_equal(n, N_KEPT * width * sizeof(float));
+    for (uint32_t k = 0; k < N_KEPT; k++)
+        for (uint32_t i = 0; i < width; i++) {
+            float expected;
+            memcpy(&expected, data + ((size_t)k * width + i) * 4, 4);
+            double d = fabs((double)rows[(size_t)kept_rows[k] * width + i] - (double)expected);
+            worst = fmax(worst, isnan(d) ? INFINITY : d);
+        }
+    free(data);
+    return worst;
+}
+
+/* Hidden states in place of logits. */
+static void check_embeddings(const char *path, const char *name)
+{
+    enum { N_EMBD = 64 };
+    static float rows[N_PROMPT * N_EMBD];
+    char golden[100];
+    hekla_token prompt[N_PROMPT];
+    struct hekla_error err;
+    hekla_model *model = open_model(path, NULL);
+    make_prompt(prompt, N_PROMPT, N_VOCAB);
+    hekla_session *session = open_session(
+        model, &(struct hekla_session_options){.n_ctx = 64, .n_batch = 16, .embeddings = true});
+    if (hekla_session_embed(session, prompt, N_PROMPT, HEKLA_POOLING_NONE, rows, &err))
+        fail_msg("%s", err.text);
+    snprintf(golden, sizeof(golden), "%s.embd", name);
+    double worst = compare(golden, rows, N_EMBD);
+    printf("%-16s differs by at most %.2g (bound %g)\n", golden, worst, bound);
+    if (!(worst <= bound))
+        fail_msg("%s: hidden states differ by %g", name, worst);
+    hekla_session_close(session);
+    hekla_model_close(model);
+}
+
 static float *evaluate(const char *path, const char *device, uint32_t n_batch)
 {
     struct logits l = {calloc((size_t)N_PROMPT * N_VOCAB, sizeof(float))};
@@ -299,25 +341,6 @@ static float *evaluate(const char *path, const char *device, uint32_t n_batch)
     hekla_session_close(session);
     hekla_model_close(model);
     return l.rows;
-}
-
-static double compare(const char *name, const float *rows)
-{
-    char path[TEST_PATH];
-    size_t n;
-    double worst = 0;
-    snprintf(path, sizeof(path), HEKLA_SOURCE_DIR "/tests/model/vectors/archs/%s.f32", name);
-    char *data = read_file(path, &n);
-    assert_int_equal(n, N_KEPT * N_VOCAB * sizeof(float));
-    for (uint32_t k = 0; k < N_KEPT; k++)
-        for (uint32_t i = 0; i < N_VOCAB; i++) {
-            float expected;
-            memcpy(&expected, data + ((size_t)k * N_VOCAB + i) * 4, 4);
-            double d = fabs((double)rows[(size_t)kept_rows[k] * N_VOCAB + i] - (double)expected);
-            worst = fmax(worst, isnan(d) ? INFINITY : d);
-        }
-    free(data);
-    return worst;
 }
 
 static void all_cases(void **state)
@@ -343,7 +366,9 @@ static void all_cases(void **state)
                     "%s: other bits %s", cases[i].name, k ? "by the reference" : "in batches of 7");
             free(others[k]);
         }
-        double worst = compare(cases[i].name, rows);
+        double worst = compare(cases[i].name, rows, N_VOCAB);
+        if (!strcmp(cases[i].name, "internlm2"))
+            check_embeddings(path, cases[i].name);
         double most = cases[i].gelu ? gelu_bound : bound;
         printf("%-16s differs by at most %.2g (bound %g)\n", cases[i].name, worst, most);
         if (!(worst <= most))
