@@ -5,8 +5,8 @@
 
 enum { MOST_COLUMNS = 4 };
 
-/* Some drivers end an invocation after 65535 iterations of all its loops; a token takes up to this
- * many, whatever the shape. */
+/* Some drivers end an invocation after 65535 iterations of all its loops: a token takes as many as
+ * are divided by here, with any number of columns. */
 static uint32_t most_tokens(uint32_t dim)
 {
     uint32_t quads = dim / DELTA_LANES / 4;
@@ -16,7 +16,8 @@ static uint32_t most_tokens(uint32_t dim)
 void op_delta(struct op_list *list, struct rows y, struct rows x, struct rows gates,
     const struct state_cache *state, const struct delta *p)
 {
-    uint32_t columns = list->caps->row_threads ? 2 : 1, groups = list->caps->row_threads ? 4 : 16;
+    const uint32_t groups = 16;
+    uint32_t columns = list->caps->row_threads ? MOST_COLUMNS : 1;
     uint32_t most = most_tokens(p->dim), d = p->dim;
     assert(d % 32 == 0 && d <= MAX_HEAD_DIM && p->n_head % p->n_group == 0 && x.stride % 4 == 0);
     assert((2 * p->n_group + p->n_head) * d <= x.n && p->n_head * d <= y.n);

@@ -735,6 +735,8 @@ static void go_back(struct walk *w)
 static void save_and_restore(struct walk *w)
 {
     struct hekla_error err;
+    uint32_t pos = hekla_session_pos(w->session);
+    hekla_session_rewind(w->session, pos - below(w, pos < 20 ? pos + 1 : 20));
     assert_int_equal(hekla_session_save(w->session, w->file, NULL, 0, &err), HEKLA_OK);
     hekla_session_close(w->session);
     w->session = open_walk(w, 5 + below(w, 60));
