@@ -136,6 +136,38 @@ static hekla_status measure_gauges(struct state *s)
     return measure_ops(s, &list);
 }
 
+/* What a llama does not have: norms of heads, wide heads, and recurrent states, of the shapes that
+ * Gemma 4 and Qwen 3.5 have. */
+static hekla_status measure_others(struct state *s)
+{
+    struct gpu_buffer none = {.size = 1u << 30};
+    struct gpu_view at = {&none, 0, 1u << 28}, to = {&none, 1u << 28, 1u << 28},
+                    more = {&none, 1u << 29, 1u << 28};
+    const struct rows in = {at, 8192, 8192}, out = {to, 8192, 8192};
+    const struct head_shape wide = {.n_head = 8, .n_head_kv = 1, .head_dim = 512, .n_rot = 512};
+    const struct kv_cache kv = {.k = at, .v = to, .n_ctx = 4096, .type = KV_TYPE_F16};
+    const struct state_cache cache = {more, 4, 4 * 8192 + 32 * 128 * 128};
+    const struct delta delta = {.n_head = 32,
+        .n_group = 16,
+        .dim = 128,
+        .beta_first = 32,
+        .state_first = 3 * 8192,
+        .dt = at,
+        .a = at};
+    hekla_status status = HEKLA_OK;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == HEKLA_OK; i++) {
+        struct op_list list = {.caps = gpu_device_caps(s->dev),
+            .step = {&none, 0, sizeof(struct step_args)},
+            .n_tokens = steps[i]};
+        op_norm_rows(&list, in, in, &(struct norm_rows){.g = to, .n = 128, .rows = 32});
+        op_attention(&list, out, in, &kv, more, wide);
+        op_conv(&list, out, in, at, 4, &cache, CONV_SILU);
+        op_delta(&list, out, in, in, &cache, &delta);
+        status = measure_ops(s, &list);
+    }
+    return status;
+}
+
 static hekla_status measure_format(struct state *s, enum quant quant)
 {
     struct arch_shape shape = *arch_shape_find("llama3.1-8b", 11);
@@ -187,8 +219,10 @@ static hekla_status measure_all(struct state *s)
     for (int q = 0; q < QT_COUNT && status == HEKLA_OK; q++)
         if (is_wanted(s, quant_types[q].name))
             status = measure_format(s, (enum quant)q);
-    if (is_wanted(s, "-"))
-        status = status ? status : measure_gauges(s);
+    if (is_wanted(s, "-") && status == HEKLA_OK)
+        status = measure_gauges(s);
+    if (is_wanted(s, "-") && status == HEKLA_OK)
+        status = measure_others(s);
     gpu_device_close(s->dev);
     return status;
 }
