@@ -192,6 +192,7 @@ enum hekla_pooling {
     HEKLA_POOLING_MEAN,
     HEKLA_POOLING_CLS,
     HEKLA_POOLING_LAST,
+    HEKLA_POOLING_OTHER, /* of a file: a way that is not supported, such as a ranking head's */
 };
 
 struct hekla_model_info {
@@ -474,7 +475,8 @@ HEKLA_API hekla_status hekla_session_score(hekla_session *session, const hekla_t
 /* The embedding of a text's n tokens, alone in the session (what it held before is forgotten):
  * n_embd floats at out, or n of these after each other with HEKLA_POOLING_NONE. The same bits on
  * every device, and in batches of any size. Blocking. HEKLA_ARGUMENT unless the session was opened
- * for embeddings, n >= 1 and the tokens fit in the context. */
+ * for embeddings, n >= 1 and the tokens fit in the context; HEKLA_UNSUPPORTED for
+ * HEKLA_POOLING_OTHER. */
 HEKLA_API hekla_status hekla_session_embed(hekla_session *session, const hekla_token *tokens,
     size_t n, enum hekla_pooling pooling, float *out, struct hekla_error *err);
 /* Scales x[n] in place: by its largest absolute value, to 32760 (p 0); or to a length of 1, by the

@@ -280,6 +280,11 @@ hekla_status arch_read_params(const struct arch *arch, const char *name, const s
         p->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5f,
         1.0f);
     read_rope(&r, p);
+    if (!arch_read_bool(&r, "attention.causal", true) && r.status == HEKLA_OK)
+        r.status = hekla_fail(err, HEKLA_UNSUPPORTED,
+            "%s: %s.attention.causal is false, and tokens that see those after them are not "
+            "supported",
+            file, name);
     if (arch->read && r.status == HEKLA_OK)
         arch->read(&r, p);
     check_layers(&r, p);

@@ -40,13 +40,33 @@ enum hekla_pooling engine_pooling(const struct gguf *g, const char *arch)
     static const enum hekla_pooling types[] = {
         HEKLA_POOLING_NONE, HEKLA_POOLING_MEAN, HEKLA_POOLING_CLS, HEKLA_POOLING_LAST};
     char key[128];
-    uint32_t type = UINT32_MAX;
+    uint32_t type;
     struct hekla_error err;
     snprintf(key, sizeof(key), "%s.pooling_type", arch);
-    if (gguf_get_u32(g, key, false, UINT32_MAX, &type, &err) != HEKLA_OK ||
-        type >= sizeof(types) / sizeof(types[0]))
+    if (!gguf_find_key(g, key))
         return HEKLA_POOLING_MEAN;
+    if (gguf_get_u32(g, key, true, 0, &type, &err) != HEKLA_OK ||
+        type >= sizeof(types) / sizeof(types[0]))
+        return HEKLA_POOLING_OTHER;
     return types[type];
+}
+
+static hekla_status check_pooling(enum hekla_pooling pooling, struct hekla_error *err)
+{
+    if (pooling == HEKLA_POOLING_OTHER)
+        return hekla_fail(err, HEKLA_UNSUPPORTED,
+            "the model's file asks for a pooling that is not supported, such as a ranking head's: "
+            "choose none, mean, cls or last");
+    if (pooling < HEKLA_POOLING_NONE || pooling > HEKLA_POOLING_OTHER)
+        return hekla_fail(err, HEKLA_ARGUMENT, "there is no pooling %d", (int)pooling);
+    return HEKLA_OK;
+}
+
+/* The multiplier of the logits is in the weights of the last norm, and not in embeddings. */
+static void take_out_scale(const struct model_params *p, float *out, size_t n)
+{
+    for (size_t i = 0; p->output_scale != 0 && i < n; i++)
+        out[i] = (float)((double)out[i] / (double)p->output_scale);
 }
 
 hekla_status hekla_session_embed(hekla_session *s, const hekla_token *tokens, size_t n,
@@ -59,9 +79,14 @@ hekla_status hekla_session_embed(hekla_session *s, const hekla_token *tokens, si
         return hekla_fail(err, HEKLA_ARGUMENT, "the session was not opened for embeddings");
     if (n == 0)
         return hekla_fail(err, HEKLA_ARGUMENT, "a text without tokens has no embedding");
+    if (pooling == HEKLA_POOLING_AUTO)
+        pooling = s->model->info.pooling;
+    hekla_status status = check_pooling(pooling, err);
+    if (status != HEKLA_OK)
+        return status;
     uint32_t n_embd = s->model->m.params.n_embd;
     struct pool p = {
-        .pooling = pooling == HEKLA_POOLING_AUTO ? s->model->info.pooling : pooling,
+        .pooling = pooling,
         .n_embd = n_embd,
         .out = out,
         .sums = calloc(n_embd, sizeof(*p.sums)),
@@ -70,10 +95,13 @@ hekla_status hekla_session_embed(hekla_session *s, const hekla_token *tokens, si
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for an embedding");
     hekla_session_rewind(s, 0);
     hekla_session_on_logits(s, add_row, &p);
-    hekla_status status = hekla_session_eval(s, tokens, n, err);
+    status = hekla_session_eval(s, tokens, n, err);
     hekla_session_on_logits(s, NULL, NULL);
     for (uint32_t i = 0; p.pooling == HEKLA_POOLING_MEAN && status == HEKLA_OK && i < n_embd; i++)
         out[i] = (float)(p.sums[i] / (double)n);
+    if (status == HEKLA_OK)
+        take_out_scale(
+            &s->model->m.params, out, pooling == HEKLA_POOLING_NONE ? n * n_embd : n_embd);
     free(p.sums);
     return status;
 }

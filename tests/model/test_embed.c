@@ -5,6 +5,8 @@
  */
 #include "model_test.h"
 
+#include "arch_files.h"
+
 #include <math.h>
 #include <sys/wait.h>
 
@@ -138,6 +140,99 @@ static void refusals(void **state)
     hekla_model_close(model);
 }
 
+/* One layer, the same weights each time, and what the caller adds to the keys. */
+static struct arch_file begin_file(const char *arch)
+{
+    struct arch_file f = {.arch = arch,
+        .random = 9,
+        .n_layer = 1,
+        .n_embd = 64,
+        .n_head = 4,
+        .n_head_kv = 2,
+        .head_dim = 16,
+        .n_ff = 96};
+    arch_file_begin(&f, false, false, false);
+    arch_file_norm(&f, 0, "attn_norm", f.n_embd, false);
+    arch_file_attention(&f, 0, false);
+    arch_file_norm(&f, 0, "ffn_norm", f.n_embd, false);
+    arch_file_ffn(&f, 0, true, false);
+    return f;
+}
+
+static hekla_status open_file(struct arch_file *f, hekla_model **out, struct hekla_error *err)
+{
+    char path[] = "/tmp/hekla-embed-XXXXXX";
+    struct build image = arch_file_end(f);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, image.data, image.n), image.n);
+    close(fd);
+    build_free(&image);
+    hekla_status status = hekla_model_open(out,
+        &(struct hekla_model_options){.path = path, .device = "ref", .proof = test_proof()}, err);
+    remove(path);
+    return status;
+}
+
+/* A multiplier of the logits is not one of embeddings. */
+static void logit_scale(void **state)
+{
+    (void)state;
+    float rows[2][N * 64], mean[2][64];
+    for (int i = 0; i < 2; i++) {
+        struct arch_file f = begin_file("granite");
+        hekla_model *model = NULL;
+        struct hekla_error err;
+        if (i)
+            arch_file_f32(&f, "logit_scale", 6);
+        if (open_file(&f, &model, &err))
+            fail_msg("%s", err.text);
+        hekla_session *session = open_for_embeddings(model, 16);
+        embed(session, HEKLA_POOLING_NONE, N, rows[i]);
+        embed(session, HEKLA_POOLING_MEAN, N, mean[i]);
+        hekla_session_close(session);
+        hekla_model_close(model);
+    }
+    for (int i = 0; i < N * 64; i++)
+        assert_true(fabsf(rows[0][i] - rows[1][i]) <= 1e-5f);
+    for (int i = 0; i < 64; i++)
+        assert_true(fabsf(mean[0][i] - mean[1][i]) <= 1e-5f);
+}
+
+static void what_files_ask_for(void **state)
+{
+    (void)state;
+    static const enum hekla_pooling expected[] = {HEKLA_POOLING_NONE, HEKLA_POOLING_MEAN,
+        HEKLA_POOLING_CLS, HEKLA_POOLING_LAST, HEKLA_POOLING_OTHER, HEKLA_POOLING_OTHER};
+    hekla_token token = 1;
+    float out[64];
+    struct hekla_error err;
+    for (uint32_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct arch_file f = begin_file("llama");
+        struct hekla_model_info info;
+        hekla_model *model = NULL;
+        arch_file_u32(&f, "pooling_type", i);
+        if (open_file(&f, &model, &err))
+            fail_msg("%s", err.text);
+        hekla_model_get_info(model, &info);
+        assert_int_equal(info.pooling, expected[i]);
+        hekla_session *session = open_for_embeddings(model, 16);
+        assert_int_equal(hekla_session_embed(session, &token, 1, HEKLA_POOLING_AUTO, out, &err),
+            expected[i] == HEKLA_POOLING_OTHER ? HEKLA_UNSUPPORTED : HEKLA_OK);
+        assert_int_equal(
+            hekla_session_embed(session, &token, 1, HEKLA_POOLING_LAST, out, &err), HEKLA_OK);
+        assert_int_equal(hekla_session_embed(session, &token, 1, (enum hekla_pooling)99, out, &err),
+            HEKLA_ARGUMENT);
+        hekla_session_close(session);
+        hekla_model_close(model);
+    }
+    struct arch_file f = begin_file("llama");
+    hekla_model *model = NULL;
+    build_key_int(&f.keys, arch_file_key(&f, "attention.causal"), GGUF_BOOL, 0, 1);
+    assert_int_equal(open_file(&f, &model, &err), HEKLA_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "llama.attention.causal is false"));
+}
+
 /* Exit code and output of the program. */
 static int run_program(const char *arguments, char *out, size_t size)
 {
@@ -187,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits_everywhere),
         cmocka_unit_test(pooling), cmocka_unit_test(norms), cmocka_unit_test(refusals),
+        cmocka_unit_test(logit_scale), cmocka_unit_test(what_files_ask_for),
         cmocka_unit_test(program)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
