@@ -42,8 +42,13 @@ static struct model_layer *repeat_layers(struct model *m, uint32_t n)
     struct model_layer *own = m->weights.layers, *all = calloc(n, sizeof(*all));
     if (!all)
         return NULL;
-    for (uint32_t i = 0; i < n; i++)
-        all[i] = own[i % m->params.n_layer];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t from = i % m->params.n_layer;
+        all[i] = own[from];
+        m->params.layers[i] = m->params.layers[from];
+        m->params.shapes[i] = m->params.shapes[from];
+        m->params.shapes[i].kv_layer += i - from;
+    }
     m->weights.layers = all;
     m->params.n_layer = n;
     return own;
