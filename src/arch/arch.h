@@ -109,6 +109,8 @@ bool arch_read_bool(struct arch_reader *r, const char *key, bool fallback);
 void arch_read_window(struct arch_reader *r, struct model_params *p, uint32_t pattern);
 /* Where layers see a window, the others do not mark positions. */
 void arch_global_unmarked(struct model_params *p);
+/* Which layers have a state: those that the file lists, or all but the last of each interval. */
+void arch_read_states(struct arch_reader *r, struct model_params *p);
 /* Experts in place of the feed-forward part, as many as the file says; n 0: none. */
 void arch_read_experts(struct arch_reader *r, struct model_params *p);
 

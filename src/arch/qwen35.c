@@ -5,7 +5,6 @@
 void arch_read_qwen35(struct arch_reader *r, struct model_params *p)
 {
     struct model_state *s = &p->state;
-    uint32_t interval = arch_read_u32(r, "full_attention_interval", 4, 1, MODEL_MAX_LAYERS);
     s->taps = arch_need_u32(r, "ssm.conv_kernel", 2, MAX_TAPS);
     s->dim = arch_need_u32(r, "ssm.state_size", 1, MAX_HEAD_DIM);
     s->n_head = arch_need_u32(r, "ssm.time_step_rank", 1, 1024);
@@ -18,8 +17,7 @@ void arch_read_qwen35(struct arch_reader *r, struct model_params *p)
             "of a multiple of 32 that make up the values, and equal groups",
             r->file, s->n_head, s->dim, s->n_group, inner);
     s->channels = (2 * s->n_group + s->n_head) * s->dim;
-    for (uint32_t i = 0; i < p->n_layer; i++)
-        p->layers[i] |= (i + 1) % interval ? LAYER_STATE : 0;
+    arch_read_states(r, p);
 }
 
 const struct arch arch_qwen35 = {.blocks = BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN_GATED |

@@ -78,10 +78,11 @@ static uint32_t read_of_layer(struct arch_reader *r, const struct model_params *
         return read_u32(r, key, required, fallback, low, high);
     if (r->status != HEKLA_OK)
         return low;
-    uint32_t value = list->n == p->n_layer ? le_u32(list->data + 4ull * layer) : low;
-    if (list->n != p->n_layer)
+    uint32_t n = p->n_layer + p->n_next;
+    uint32_t value = list->n == n ? le_u32(list->data + 4ull * layer) : low;
+    if (list->n != n)
         r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s has %llu items, expected %u", r->file,
-            name, (unsigned long long)list->n, p->n_layer);
+            name, (unsigned long long)list->n, n);
     else if (value < low || value > high)
         r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s[%u] is %lld, expected %u to %u",
             r->file, name, layer,
@@ -153,6 +154,8 @@ static void read_shape(struct arch_reader *r, struct model_params *p)
     p->n_ctx_train = arch_need_u32(r, "context_length", 1, 1u << 24);
     p->n_embd = arch_need_u32(r, "embedding_length", 1, 1u << 20);
     p->n_layer = arch_need_u32(r, "block_count", 1, MODEL_MAX_LAYERS);
+    p->n_next = arch_read_u32(r, "nextn_predict_layers", 0, 0, p->n_layer - 1);
+    p->n_layer -= p->n_next;
     p->head.n_head = arch_need_u32(r, "attention.head_count", 1, 4096);
     p->head.head_dim = p->n_embd / p->head.n_head;
     arch_read_head(r, "", &p->head);
@@ -197,24 +200,27 @@ static void read_rope(struct arch_reader *r, struct model_params *p)
         rope->scaling = scaling_of(r, type, rope);
 }
 
+/* Layers get the flag where a list in the file says true; false: there is no list. */
+static bool read_flags(struct arch_reader *r, struct model_params *p, const char *key, uint8_t flag)
+{
+    char name[KEY_SIZE];
+    const struct gguf_key *list = gguf_find_key(r->g, key_of(r, key, name));
+    uint32_t n = p->n_layer + p->n_next;
+    if (!list || list->type != GGUF_ARRAY || list->item_type != GGUF_BOOL)
+        return false;
+    if (list->n != n && r->status == HEKLA_OK)
+        r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s has %llu items, expected %u", r->file,
+            name, (unsigned long long)list->n, n);
+    for (uint32_t i = 0; i < p->n_layer && r->status == HEKLA_OK; i++)
+        p->layers[i] |= list->data[i] ? flag : 0;
+    return true;
+}
+
 /* One for all, or one for each layer. */
 static void read_pattern(struct arch_reader *r, struct model_params *p, uint32_t pattern)
 {
-    char name[KEY_SIZE];
-    const struct gguf_key *key =
-        gguf_find_key(r->g, key_of(r, "attention.sliding_window_pattern", name));
-    if (r->status != HEKLA_OK)
+    if (r->status != HEKLA_OK || read_flags(r, p, "attention.sliding_window_pattern", LAYER_LOCAL))
         return;
-    if (key && key->type == GGUF_ARRAY && key->item_type == GGUF_BOOL) {
-        if (key->n != p->n_layer) {
-            r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s has %llu items, expected %u",
-                r->file, name, (unsigned long long)key->n, p->n_layer);
-            return;
-        }
-        for (uint32_t i = 0; i < p->n_layer; i++)
-            p->layers[i] |= key->data[i] ? LAYER_LOCAL : 0;
-        return;
-    }
     pattern = arch_read_u32(r, "attention.sliding_window_pattern", pattern, 0, MODEL_MAX_LAYERS);
     for (uint32_t i = 0; i < p->n_layer; i++)
         p->layers[i] |= pattern == 0 || i % pattern < pattern - 1 ? LAYER_LOCAL : 0;
@@ -225,6 +231,15 @@ void arch_read_window(struct arch_reader *r, struct model_params *p, uint32_t pa
     p->attention.window = arch_read_u32(r, "attention.sliding_window", 0, 0, 1u << 24);
     if (p->attention.window)
         read_pattern(r, p, pattern);
+}
+
+void arch_read_states(struct arch_reader *r, struct model_params *p)
+{
+    uint32_t interval = arch_read_u32(r, "full_attention_interval", 4, 1, MODEL_MAX_LAYERS);
+    if (read_flags(r, p, "attention.recurrent_layers", LAYER_STATE))
+        return;
+    for (uint32_t i = 0; i < p->n_layer; i++)
+        p->layers[i] |= (i + 1) % interval ? LAYER_STATE : 0;
 }
 
 void arch_global_unmarked(struct model_params *p)

@@ -274,13 +274,26 @@ static hekla_status add_tensor(
     return HEKLA_OK;
 }
 
+/* Of a layer behind the last that guesses further tokens. */
+static bool guesses_ahead(const struct load *l, struct gguf_string name)
+{
+    const struct model_params *p = &l->m->params;
+    uint64_t layer = 0, i = 4;
+    if (name.n < 6 || memcmp(name.data, "blk.", 4) != 0)
+        return false;
+    while (i < name.n && i < 12 && name.data[i] >= '0' && name.data[i] <= '9')
+        layer = layer * 10 + (uint64_t)(name.data[i++] - '0');
+    return i > 4 && i < name.n && name.data[i] == '.' && layer >= p->n_layer &&
+           layer < (uint64_t)p->n_layer + p->n_next;
+}
+
 /* A tensor that nobody asks for would be left out without a word, and the model be a wrong one. */
 static hekla_status refuse_unused(const struct load *l, struct hekla_error *err)
 {
     for (uint64_t i = 0; i < l->g->n_tensors; i++) {
         struct gguf_string name = l->g->tensors[i].name;
         int n = (int)(name.n < 80 ? name.n : 80);
-        if (l->used[i])
+        if (l->used[i] || guesses_ahead(l, name))
             continue;
         if (name.n >= 5 && memcmp(name.data + name.n - 5, "scale", 5) == 0)
             return hekla_fail(err, HEKLA_UNSUPPORTED,

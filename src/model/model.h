@@ -52,6 +52,7 @@ struct model_state {
 struct model_params {
     uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_ff;
     struct head_shape head; /* of the common keys; n_head_kv and n_ff: the most of a layer */
+    uint32_t n_next;        /* layers behind the last that guess further tokens: left out */
     uint32_t n_layer_input; /* of what each layer gets of a token besides; 0: nothing */
     float norm_eps;
     struct model_rope rope, rope_local;

@@ -67,6 +67,19 @@ static struct build make_internlm2(void)
     return arch_file_end(&f);
 }
 
+/* The same with a layer behind the last that guesses further tokens: it is left out. */
+static struct build make_internlm2_next(void)
+{
+    struct arch_file f = begin("internlm2", 3);
+    f.n_layer = 5;
+    arch_file_begin(&f, false, false, false);
+    arch_file_u32(&f, "nextn_predict_layers", 1);
+    add_layers(&f, "ffn_norm", false);
+    arch_file_matrix(&f, 4, "nextn.eh_proj", 128, 64, 1);
+    arch_file_norm(&f, 4, "nextn.enorm", 64, false);
+    return arch_file_end(&f);
+}
+
 static struct build make_ernie4_5(void)
 {
     struct arch_file f = begin("ernie4_5", 4);
@@ -255,6 +268,7 @@ static const struct {
     {"gemma", make_gemma, true},
     {"exaone", make_exaone, false},
     {"internlm2", make_internlm2, false},
+    {"internlm2", make_internlm2_next, false},
     {"ernie4_5", make_ernie4_5, false},
     {"seed_oss", make_seed_oss, false},
     {"starcoder2", make_starcoder2, true},
