@@ -4,7 +4,7 @@
 const struct string *string_borrow(struct jinja *j, const char *data, size_t n, size_t chars)
 {
     struct string *s = mem_alloc(j, 1, sizeof(*s));
-    *s = (struct string){.data = data, .n = n, .chars = chars};
+    *s = (struct string){.data = data ? data : "", .n = n, .chars = chars};
     return s;
 }
 
