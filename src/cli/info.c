@@ -14,11 +14,7 @@ struct info_options {
 #define AT(member) offsetof(struct info_options, member)
 
 static const struct cli_option rows[] = {
-    {.type = CLI_OPTION_TEXT,
-        .names = "-m|--model",
-        .offset = AT(fit.model),
-        .value = "FILE",
-        .help = "GGUF file, or the first of a split model; default: the built-in model"},
+    CLI_ROW_MODEL(AT(fit.model)),
     {.type = CLI_OPTION_SET,
         .names = "--predict",
         .offset = AT(wants_prediction),

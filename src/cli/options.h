@@ -50,10 +50,31 @@ struct cli_options {
     size_t n_rows;
 };
 
-/* Of a flag that several commands have. */
+/* Of flags that several commands have. at: offset of the member. */
 #define CLI_HELP_NUMERICS                                                                          \
     "exact: the same bits on every device; fast: prompts go through half-precision matrix units "  \
     "where the device has them, and results differ in their last digits"
+
+#define CLI_ROW_MODEL(at)                                                                          \
+    {                                                                                              \
+        .type = CLI_OPTION_TEXT, .names = "-m|--model", .offset = (at), .value = "FILE",           \
+        .help = "GGUF file, or the first of a split model; default: the built-in model"            \
+    }
+#define CLI_ROW_NUMERICS(at)                                                                       \
+    {                                                                                              \
+        .type = CLI_OPTION_CHOICE, .names = "--numerics", .offset = (at), .choices = "exact|fast", \
+        .fallback = "exact", .help = CLI_HELP_NUMERICS                                             \
+    }
+#define CLI_ROW_ESCAPE(at)                                                                         \
+    {                                                                                              \
+        .type = CLI_OPTION_SET, .names = "-e|--escape", .offset = (at), .fallback = "on",          \
+        .help = "turn \\n, \\r, \\t, \\\", \\' and \\\\ in -p into what they mean"                 \
+    }
+#define CLI_ROW_NO_ESCAPE(at)                                                                      \
+    {                                                                                              \
+        .type = CLI_OPTION_UNSET, .names = "--no-escape", .offset = (at),                          \
+        .help = "take -p as it is"                                                                 \
+    }
 
 enum cli_parse { CLI_PARSE_OK, CLI_PARSE_HELP, CLI_PARSE_ERROR };
 

@@ -17,11 +17,7 @@ struct perplexity_options {
 };
 
 static const struct cli_option rows[] = {
-    {.type = CLI_OPTION_TEXT,
-        .names = "-m|--model",
-        .offset = offsetof(struct perplexity_options, model),
-        .value = "FILE",
-        .help = "GGUF file, or the first of a split model; default: the built-in model"},
+    CLI_ROW_MODEL(offsetof(struct perplexity_options, model)),
     {.type = CLI_OPTION_TEXT,
         .names = "-f|--file",
         .offset = offsetof(struct perplexity_options, file),
@@ -43,12 +39,7 @@ static const struct cli_option rows[] = {
         .min = 1,
         .max = 8192,
         .help = "most tokens evaluated at once"},
-    {.type = CLI_OPTION_CHOICE,
-        .names = "--numerics",
-        .offset = offsetof(struct perplexity_options, numerics),
-        .choices = "exact|fast",
-        .fallback = "exact",
-        .help = CLI_HELP_NUMERICS},
+    CLI_ROW_NUMERICS(offsetof(struct perplexity_options, numerics)),
     {.type = CLI_OPTION_TEXT,
         .names = "-dev|--device",
         .offset = offsetof(struct perplexity_options, device),

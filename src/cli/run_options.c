@@ -38,15 +38,10 @@
     {                                                                                              \
         .type = CLI_OPTION_SET, .names = flags, .offset = AT(member), .help = about                \
     }
-#define UNSET(member, flags, about)                                                                \
-    {                                                                                              \
-        .type = CLI_OPTION_UNSET, .names = flags, .offset = AT(member), .help = about              \
-    }
 
 static const struct cli_option rows[] = {
     HEADING("Model and device"),
-    TEXT(model, "-m|--model", "FILE",
-        "GGUF file, or the first of a split model; default: the built-in model"),
+    CLI_ROW_MODEL(AT(model)),
     TEXT(device, "-dev|--device", "ID",
         "id or part of a name, as \"hekla devices\" shows them; \"ref\" is the slow CPU reference; "
         "default: the best"),
@@ -56,12 +51,8 @@ static const struct cli_option rows[] = {
         file, "-f|--file", "FILE", "the same from a file (\"-\": stdin), without its last newline"),
     TEXT(prompt_ids, "--prompt-ids", "LIST",
         "token ids to continue, such as 1,2,3; nothing is added"),
-    {.type = CLI_OPTION_SET,
-        .names = "-e|--escape",
-        .offset = AT(escape),
-        .fallback = "on",
-        .help = "turn \\n, \\r, \\t, \\\", \\' and \\\\ in -p into what they mean"},
-    UNSET(escape, "--no-escape", "take -p as it is"),
+    CLI_ROW_ESCAPE(AT(escape)),
+    CLI_ROW_NO_ESCAPE(AT(escape)),
     TEXT(system, "-sys|--system-prompt", "TEXT", "what the conversation starts with; implies -cnv"),
     TEXT(chat_template, "--chat-template|--chat-template-file", "NAME|FILE",
         "chat format: a Jinja file, or one of chatml, gemma, llama2, llama3, mistral-v3, "

@@ -41,15 +41,8 @@ static const struct cli_option rows[] = {
         .names = "--no-parse-special",
         .offset = AT(no_parse_special),
         .help = "take special tokens written out as plain text"},
-    {.type = CLI_OPTION_SET,
-        .names = "-e|--escape",
-        .offset = AT(escape),
-        .fallback = "on",
-        .help = "turn \\n, \\r, \\t, \\\", \\' and \\\\ in -p into what they mean"},
-    {.type = CLI_OPTION_UNSET,
-        .names = "--no-escape",
-        .offset = AT(escape),
-        .help = "take -p as it is"},
+    CLI_ROW_ESCAPE(AT(escape)),
+    CLI_ROW_NO_ESCAPE(AT(escape)),
 };
 
 static const struct cli_options options_of_tokenize = {

@@ -13,11 +13,7 @@ struct tune_options {
 };
 
 static const struct cli_option rows[] = {
-    {.type = CLI_OPTION_TEXT,
-        .names = "-m|--model",
-        .offset = offsetof(struct tune_options, model),
-        .value = "FILE",
-        .help = "GGUF file, or the first of a split model; default: the built-in model"},
+    CLI_ROW_MODEL(offsetof(struct tune_options, model)),
     {.type = CLI_OPTION_TEXT,
         .names = "-d|-dev|--device",
         .offset = offsetof(struct tune_options, device),
