@@ -67,23 +67,33 @@ bool arch_read_bool(struct arch_reader *r, const char *key, bool fallback)
     return value;
 }
 
+/* The file's list of an item for each layer, of one of two types; NULL: there is none. */
+static const struct gguf_key *find_list(struct arch_reader *r, const struct model_params *p,
+    const char *key, uint32_t type, uint32_t or_type, char name[KEY_SIZE])
+{
+    const struct gguf_key *list = gguf_find_key(r->g, key_of(r, key, name));
+    uint32_t n = p->n_layer + p->n_next;
+    if (!list || list->type != GGUF_ARRAY ||
+        (list->item_type != type && list->item_type != or_type))
+        return NULL;
+    if (list->n != n && r->status == HEKLA_OK)
+        r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s has %llu items, expected %u", r->file,
+            name, (unsigned long long)list->n, n);
+    return list;
+}
+
 /* One number for all layers, or a list with one for each. */
 static uint32_t read_of_layer(struct arch_reader *r, const struct model_params *p, uint32_t layer,
     const char *key, bool required, uint32_t fallback, uint32_t low, uint32_t high)
 {
     char name[KEY_SIZE];
-    const struct gguf_key *list = gguf_find_key(r->g, key_of(r, key, name));
-    if (!list || list->type != GGUF_ARRAY ||
-        (list->item_type != GGUF_U32 && list->item_type != GGUF_I32))
+    const struct gguf_key *list = find_list(r, p, key, GGUF_U32, GGUF_I32, name);
+    if (!list)
         return read_u32(r, key, required, fallback, low, high);
     if (r->status != HEKLA_OK)
         return low;
-    uint32_t n = p->n_layer + p->n_next;
-    uint32_t value = list->n == n ? le_u32(list->data + 4ull * layer) : low;
-    if (list->n != n)
-        r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s has %llu items, expected %u", r->file,
-            name, (unsigned long long)list->n, n);
-    else if (value < low || value > high)
+    uint32_t value = le_u32(list->data + 4ull * layer);
+    if (value < low || value > high)
         r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s[%u] is %lld, expected %u to %u",
             r->file, name, layer,
             list->item_type == GGUF_I32 ? (long long)(int32_t)value : (long long)value, low, high);
@@ -204,16 +214,10 @@ static void read_rope(struct arch_reader *r, struct model_params *p)
 static bool read_flags(struct arch_reader *r, struct model_params *p, const char *key, uint8_t flag)
 {
     char name[KEY_SIZE];
-    const struct gguf_key *list = gguf_find_key(r->g, key_of(r, key, name));
-    uint32_t n = p->n_layer + p->n_next;
-    if (!list || list->type != GGUF_ARRAY || list->item_type != GGUF_BOOL)
-        return false;
-    if (list->n != n && r->status == HEKLA_OK)
-        r->status = hekla_fail(r->err, HEKLA_FORMAT, "%s: %s has %llu items, expected %u", r->file,
-            name, (unsigned long long)list->n, n);
-    for (uint32_t i = 0; i < p->n_layer && r->status == HEKLA_OK; i++)
+    const struct gguf_key *list = find_list(r, p, key, GGUF_BOOL, GGUF_BOOL, name);
+    for (uint32_t i = 0; list && i < p->n_layer && r->status == HEKLA_OK; i++)
         p->layers[i] |= list->data[i] ? flag : 0;
-    return true;
+    return list;
 }
 
 /* One for all, or one for each layer. */

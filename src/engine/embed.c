@@ -93,10 +93,12 @@ hekla_status hekla_session_embed(hekla_session *s, const hekla_token *tokens, si
     };
     if (!p.sums)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for an embedding");
+    void (*on_logits)(void *user, uint32_t pos, const float *logits) = s->on_logits;
+    void *user = s->on_logits_user;
     hekla_session_rewind(s, 0);
     hekla_session_on_logits(s, add_row, &p);
     status = hekla_session_eval(s, tokens, n, err);
-    hekla_session_on_logits(s, NULL, NULL);
+    hekla_session_on_logits(s, on_logits, user);
     for (uint32_t i = 0; p.pooling == HEKLA_POOLING_MEAN && status == HEKLA_OK && i < n_embd; i++)
         out[i] = (float)(p.sums[i] / (double)n);
     if (status == HEKLA_OK)
