@@ -96,6 +96,20 @@ static inline void arch_file_bias(struct arch_file *f, uint32_t layer, const cha
     arch_file_tensor(f, full, n, 1, 0, 0.2f);
 }
 
+static inline void arch_file_qkv_biases(struct arch_file *f, uint32_t layer)
+{
+    arch_file_bias(f, layer, "attn_q", (uint64_t)f->n_head * f->head_dim);
+    arch_file_bias(f, layer, "attn_k", (uint64_t)f->n_head_kv * f->head_dim);
+    arch_file_bias(f, layer, "attn_v", (uint64_t)f->n_head_kv * f->head_dim);
+}
+
+static inline void arch_file_qk_norms(
+    struct arch_file *f, uint32_t layer, uint64_t q_norm, uint64_t k_norm)
+{
+    arch_file_norm(f, layer, "attn_q_norm", q_norm, false);
+    arch_file_norm(f, layer, "attn_k_norm", k_norm, false);
+}
+
 /* Q, K, V and the output projection; some heads see sharply. */
 static inline void arch_file_attention(struct arch_file *f, uint32_t layer, bool biases)
 {
@@ -106,9 +120,7 @@ static inline void arch_file_attention(struct arch_file *f, uint32_t layer, bool
     arch_file_matrix(f, layer, "attn_output", q, f->n_embd, 1);
     if (!biases)
         return;
-    arch_file_bias(f, layer, "attn_q", q);
-    arch_file_bias(f, layer, "attn_k", kv);
-    arch_file_bias(f, layer, "attn_v", kv);
+    arch_file_qkv_biases(f, layer);
     arch_file_bias(f, layer, "attn_output", f->n_embd);
 }
 
