@@ -98,13 +98,17 @@ STRUCT(matmul_args)
     U32 flags;
 };
 
+#define EMBED_ADD 1u      /* to what y holds */
+#define EMBED_POSITION 2u /* rows are of positions, not of tokens */
+#define EMBED_FIRST 4u    /* row 0 for all tokens */
 STRUCT(embed_args)
 {
     ROW_ARGS
     U32 n, quad_u4;
-    U32 row_first, n_rows; /* token ids of this shard */
+    U32 row_first, n_rows; /* ids of this shard */
     U32 y_stride;
     F32 scale; /* of the embeddings */
+    U32 flags;
 };
 
 #define RMSNORM_LAST 1u /* only the newest token's row, written to row 0 */
@@ -137,6 +141,7 @@ STRUCT(rope_kv_args)
 #define ATTN_SINKS 4u       /* a further score of each head, without a value */
 #define ATTN_TEMPERATURE 8u /* scores times 1 + temperature * ln(1 + pos / temperature_span) */
 #define ATTN_BLOCKS 16u     /* y is written as 8-bit blocks */
+#define ATTN_WHOLE 32u      /* a token sees all tokens of the step; without a window */
 STRUCT(attention_args)
 {
     U32 n_head, n_head_kv, head_dim;

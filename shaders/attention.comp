@@ -231,7 +231,8 @@ void main()
     uint t = SPLIT != 0u ? gl_WorkGroupID.z : gl_WorkGroupID.y;
     if (t >= step.n_tokens)
         return;
-    uint kv_head = head / (a.n_head / a.n_head_kv), n_pos = step.pos + t + 1u;
+    uint kv_head = head / (a.n_head / a.n_head_kv);
+    uint n_pos = step.pos + ((a.options & ATTN_WHOLE) != 0u ? step.n_tokens : t + 1u);
     for (uint d = x; d < (a.head_dim + 4u * AHEAD - 1u) / (4u * AHEAD) * 4u * AHEAD; d += SIZE_X)
         query[d] = d < a.head_dim ? sanitize(q[t * a.q_stride + head * a.head_dim + d]) : 0.0;
     barrier();
@@ -244,7 +245,7 @@ void main()
         return;
     float scale = a.scale;
     if ((a.options & ATTN_TEMPERATURE) != 0u)
-        scale = attn_temperature(scale, a.temperature, (n_pos - 1u) / a.temperature_span);
+        scale = attn_temperature(scale, a.temperature, (step.pos + t) / a.temperature_span);
     uint at = ((SPLIT != 0u ? chunk : t) * a.n_head + head) * (2u + a.head_dim);
     bool start = SPLIT != 0u || a.chunk_first == 0u;
     float m = 0.0, l = 0.0;

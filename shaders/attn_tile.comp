@@ -36,7 +36,7 @@ uint head_of(uint r)
 
 uint positions_of(uint r)
 {
-    return step.pos + row_of(r) / group + 1u;
+    return step.pos + ((a.options & ATTN_WHOLE) != 0u ? step.n_tokens : row_of(r) / group + 1u);
 }
 
 /* Of the chunk from `first` on. */

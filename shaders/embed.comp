@@ -1,10 +1,11 @@
 #version 450
-/* y[t] = scale * row of the embedding matrix for history[pos + t]. x: one workgroup per token. */
+/* y[t] (+)= scale * row of the embedding matrix for history[pos + t], for the position, or row 0.
+ * x: one workgroup per token. */
 #include "common.glsl"
 layout(push_constant) uniform Args { embed_args a; };
 #include "weights.glsl"
 layout(binding = 1) readonly buffer H { uint history[]; };
-layout(binding = 2) writeonly buffer Y { float y[]; };
+layout(binding = 2) buffer Y { float y[]; };
 layout(binding = 3) readonly buffer S { step_args step; };
 
 void main()
@@ -12,7 +13,9 @@ void main()
     uint t = gl_WorkGroupID.x;
     if (t >= step.n_tokens)
         return;
-    uint id = history[step.pos + t] - a.row_first;
+    uint row = (a.flags & EMBED_FIRST) != 0u ? 0u
+        : (a.flags & EMBED_POSITION) != 0u ? step.pos + t : history[step.pos + t];
+    uint id = row - a.row_first;
     if (id >= a.n_rows)
         return;
     uint quad = id / 4u * a.quad_u4, r = id % 4u, slots = a.steps * a.lanes;
@@ -28,6 +31,8 @@ void main()
 #else
         float v = w_vec4(quad + r * W_U4 * slots, slots, slot, i / 4u)[i % 4u];
 #endif
-        y[t * a.y_stride + e] = sanitize(mul(sanitize(v), a.scale));
+        v = sanitize(mul(sanitize(v), a.scale));
+        uint at = t * a.y_stride + e;
+        y[at] = (a.flags & EMBED_ADD) != 0u ? sanitize(add(y[at], v)) : v;
     }
 }

@@ -73,7 +73,7 @@ static void cases_embed(struct bench *b)
         snprintf(b->shape, sizeof(b->shape), "%u of %u rows, %u", tokens, 4096, EMBD_8B);
         begin(b, tokens, 0, 4096);
         struct matrix w = make_matrix(b->test, EMBD_8B, 4096);
-        op_embed(&b->test->list, test_output_rows(b->test, tokens, EMBD_8B), &w, 1.0f);
+        op_embed(&b->test->list, test_output_rows(b->test, tokens, EMBD_8B), &w, 1.0f, 0);
         bench_run(b);
     }
 }

@@ -210,6 +210,7 @@ struct hekla_model_info {
     bool add_bos;
     hekla_token bos, eos, eot;  /* -1: none */
     enum hekla_pooling pooling; /* what the file says; MEAN where it says nothing */
+    bool embeds_only; /* an encoder: its tokens see all others of their text, and it writes none */
 };
 
 /* Opens a model: maps the file(s), checks everything, uploads the weights. Blocking.
@@ -374,6 +375,7 @@ struct hekla_fit {
     uint64_t weights, kv, scratch; /* bytes; kv (recurrent state, too) and scratch: for n_ctx */
     uint32_t n_ctx, most_ctx;      /* most_ctx: the longest context that fits, or 0 */
     bool fits;
+    bool embeds_only; /* for a session of embeddings, whose cache is always F32 */
 };
 /* Blocking, but short; allocates nothing on the device. HEKLA_ARGUMENT for an unknown shape. */
 HEKLA_API hekla_status hekla_fit(
@@ -385,7 +387,7 @@ enum hekla_numerics { HEKLA_NUMERICS_EXACT, HEKLA_NUMERICS_FAST };
 
 struct hekla_session_options {
     uint32_t n_ctx;   /* positions; 0: what the model was trained for, if it fits */
-    uint32_t n_batch; /* most prompt tokens evaluated at once; 0: 512 */
+    uint32_t n_batch; /* most prompt tokens evaluated at once; 0: 512. Encoders: all of a text */
     enum hekla_kv_type kv_type;
     bool all_logits; /* keep the logits of every evaluated position, not only the newest */
     bool embeddings; /* for hekla_session_embed: no logits are computed */
@@ -393,6 +395,7 @@ struct hekla_session_options {
     enum hekla_numerics numerics;
 };
 
+/* HEKLA_UNSUPPORTED for a model with embeds_only, unless it is opened for embeddings. */
 HEKLA_API hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
     const struct hekla_session_options *options, struct hekla_error *err);
 HEKLA_API void hekla_session_close(hekla_session *session); /* NULL is allowed */

@@ -77,6 +77,8 @@ enum arch_logits {
 #define BLOCK_SHORT_CONV 0x8000000u     /* a gated convolution */
 #define BLOCK_DELTA_NET 0x10000000u
 #define BLOCK_SHARED_GATE 0x20000000u /* how much the shared expert counts */
+#define BLOCK_ENCODER 0x40000000u     /* norms of the embedding, and of all that leaves a part */
+#define BLOCK_POSITIONS 0x80000000u   /* an embedding of positions */
 #define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
 
 /* Reads keys by their names behind the architecture's; the first failure stays. */
@@ -111,6 +113,8 @@ void arch_read_window(struct arch_reader *r, struct model_params *p, uint32_t pa
 void arch_global_unmarked(struct model_params *p);
 /* Which layers have a state: those that the file lists, or all but the last of each interval. */
 void arch_read_states(struct arch_reader *r, struct model_params *p);
+/* What models have that only make embeddings: tokens see all others, Q, K and V may be fused. */
+void arch_read_encoder(struct arch_reader *r, struct model_params *p);
 /* Experts in place of the feed-forward part, as many as the file says; n 0: none. */
 void arch_read_experts(struct arch_reader *r, struct model_params *p);
 

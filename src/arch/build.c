@@ -34,6 +34,19 @@ struct rows arch_norm(const struct build *b, struct gpu_view g, struct gpu_view 
     return b->s->norm;
 }
 
+/* s->x becomes its norm, if there is one. */
+static void norm_sum(const struct build *b, struct gpu_view g, struct gpu_view bias)
+{
+    if (g.buffer)
+        op_norm_rows(b->list, b->s->x, b->s->x,
+            &(struct norm_rows){.g = g,
+                .bias = bias,
+                .n = b->p->n_embd,
+                .rows = 1,
+                .eps = b->p->norm_eps,
+                .centred = true});
+}
+
 void arch_narrow(struct rows *x, struct rows_q8 *q8, uint32_t n)
 {
     x->n = n;
@@ -219,7 +232,7 @@ static void build_inputs(const struct build *b)
     y.view.offset += s->input_first * UINT64_C(4);
     y.view.size -= s->input_first * UINT64_C(4);
     y.n -= s->input_first;
-    op_embed(b->list, y, &w->layer_embd, sqrtf((float)p->n_layer_input));
+    op_embed(b->list, y, &w->layer_embd, sqrtf((float)p->n_layer_input), 0);
     struct matvec_input in =
         arch_input_for(b, s->x, s->embd_q8, (const struct matrix *[]){&w->layer_proj}, 1, 0);
     op_matvec(b->list, s->input_proj, 0, &w->layer_proj, &in, w->layer_proj.bias, false, 0);
@@ -261,7 +274,9 @@ static void build_layer(const struct build *b, uint32_t layer)
         in = build_attention(b, l, &a);
     }
     arch_add(b, &l->attn_out, &in, l->attn_post_norm, 0);
+    norm_sum(b, l->attn_sum_norm, l->attn_sum_norm_bias);
     arch_build_ffn(b, l);
+    norm_sum(b, l->ffn_sum_norm, l->ffn_sum_norm_bias);
     if (b->p->n_layer_input)
         build_input(b, layer, l);
 }
@@ -285,12 +300,22 @@ static void build_logits(const struct build *b, bool last)
         op_softcap(b->list, s->logits, b->p->output_softcap, n_cols);
 }
 
+/* Of tokens; and of what they are, and where. */
+static void build_embedding(const struct build *b)
+{
+    const struct model_weights *w = &b->m->weights;
+    float scale = b->p->embed_scale;
+    op_embed(b->list, b->s->x, &w->token_embd, scale != 0 ? scale : 1.0f, 0);
+    op_embed(b->list, b->s->x, &w->type_embd, 1.0f, EMBED_ADD | EMBED_FIRST);
+    op_embed(b->list, b->s->x, &w->position_embd, 1.0f, EMBED_ADD | EMBED_POSITION);
+    norm_sum(b, w->embd_norm, w->embd_norm_bias);
+}
+
 void arch_build(const struct model *m, const struct arch_scratch *s, enum arch_logits logits,
     struct op_list *list)
 {
     const struct build b = {m, &m->params, s, list};
-    float scale = m->params.embed_scale;
-    op_embed(list, s->x, &m->weights.token_embd, scale != 0 ? scale : 1.0f);
+    build_embedding(&b);
     if (m->params.n_layer_input)
         build_inputs(&b);
     for (uint32_t i = 0; i < m->params.n_layer; i++) {

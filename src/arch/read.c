@@ -270,6 +270,20 @@ void arch_read_experts(struct arch_reader *r, struct model_params *p)
     p->state.blocks |= p->state.blocks ? BLOCK_EXPERTS : 0;
 }
 
+void arch_read_encoder(struct arch_reader *r, struct model_params *p)
+{
+    p->layer_norm = p->attention.whole = true;
+    p->norm_eps = arch_read_positive(r, "attention.layer_norm_epsilon", 1e-12f, 1.0f);
+    bool fused = gguf_find_tensor(r->g, "blk.0.attn_qkv.weight");
+    p->blocks |= fused ? BLOCK_ATTN_FUSED : BLOCK_ATTN;
+    if (r->status == HEKLA_OK)
+        r->status = gguf_get_u32(
+            r->g, "tokenizer.ggml.token_type_count", false, 2, &p->n_token_types, r->err);
+    if (arch_read_bool(r, "attention.causal", false) && r->status == HEKLA_OK)
+        r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
+            "%s: %s.attention.causal is true, expected false", r->file, r->arch);
+}
+
 /* Which layers have a state is known; padding is never written, and other layers' results would be
  * there. */
 static void check_states(struct arch_reader *r, const struct model_params *p)
@@ -299,7 +313,8 @@ hekla_status arch_read_params(const struct arch *arch, const char *name, const s
         p->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5f,
         1.0f);
     read_rope(&r, p);
-    if (!arch_read_bool(&r, "attention.causal", true) && r.status == HEKLA_OK)
+    if (!(arch->blocks & BLOCK_ENCODER) && !arch_read_bool(&r, "attention.causal", true) &&
+        r.status == HEKLA_OK)
         r.status = hekla_fail(err, HEKLA_UNSUPPORTED,
             "%s: %s.attention.causal is false, and tokens that see those after them are not "
             "supported",

@@ -204,6 +204,12 @@ hekla_status bench_measure(json_t **doc, const struct bench_setup *setup, struct
     if (status != HEKLA_OK)
         return status;
     hekla_model_get_info(r.model, &r.info);
+    if (r.info.embeds_only) {
+        hekla_model_close(r.model);
+        return hekla_fail(err, HEKLA_UNSUPPORTED,
+            "%s (%s) is an embedding model: only models that write text are measured", r.info.name,
+            r.info.architecture);
+    }
     stopped = !tick(&r, "the device's limits");
     if (!stopped)
         status = hekla_model_measure(r.model, &r.limits, err);

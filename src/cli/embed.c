@@ -69,7 +69,7 @@ static const struct cli_option rows[] = {
         .fallback = "512",
         .min = 1,
         .max = 8192,
-        .help = "most tokens evaluated at once"},
+        .help = "most tokens evaluated at once; of an encoder, such as BERT, always all of a text"},
     CLI_ROW_ESCAPE(AT(escape)),
     CLI_ROW_NO_ESCAPE(AT(escape)),
     CLI_ROW_NUMERICS(AT(numerics)),

@@ -55,7 +55,9 @@ int cli_fit(const struct cli_fit_options *o)
             return cli_fail_status(status, &err);
         if (i == 0)
             write_head(&fit);
-        write_row(types[i].name, &fit);
+        write_row(fit.embeds_only ? "f32" : types[i].name, &fit);
+        if (fit.embeds_only)
+            break;
     }
     return CLI_OK;
 }

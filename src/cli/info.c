@@ -87,6 +87,8 @@ static void write_shape(const struct hekla_model_info *info)
     cli_writef("%-16s %" PRIu32 " heads of %" PRIu32 ", %" PRIu32 " for keys and values\n",
         "attention", info->n_head, info->head_dim, info->n_head_kv);
     cli_writef("%-16s %" PRIu32 " tokens\n", "context", info->n_ctx_train);
+    if (info->embeds_only)
+        cli_writef("%-16s embeddings, and no text (hekla embed)\n", "makes");
 }
 
 static void write_summary(const hekla_model *model)

@@ -136,6 +136,8 @@ hekla_status session_clear_cache(struct hekla_session *s, struct hekla_error *er
 /* tune.c: shapes for what this model is on this device, where they are not known yet. Under the
  * model's lock. */
 hekla_status session_tune_first(struct hekla_session *s, struct hekla_error *err);
+/* Layers from the first on whose K and V lie apart. */
+uint32_t session_kv_layers(const struct hekla_session *s);
 /* Positions in the cache of a layer that sees a window. */
 uint32_t session_ring(const struct hekla_session *s);
 /* session.c */
@@ -155,7 +157,8 @@ uint32_t session_size_for(const struct hekla_session *s, uint32_t n);
  * learns the tokens behind them, up to n_known in all. */
 hekla_status session_run_step(struct hekla_session *s, struct plan *plan, const hekla_token *tokens,
     uint32_t n, uint32_t n_known, struct hekla_error *err);
-/* HEKLA_ARGUMENT if they do not fit or are not in the vocabulary. */
+/* HEKLA_ARGUMENT if they do not fit or are not in the vocabulary; or if they are part of a text
+ * that must be evaluated at once. */
 hekla_status session_check_tokens(
     const struct hekla_session *s, const hekla_token *tokens, size_t n, struct hekla_error *err);
 hekla_status session_run(struct hekla_session *s, struct plan *plan, struct hekla_error *err);

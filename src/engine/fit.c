@@ -71,16 +71,24 @@ static hekla_status open_model(struct fit *f, struct hekla_error *err)
     return status;
 }
 
+static struct hekla_session_options options_of(const struct fit *f, uint32_t n_ctx)
+{
+    bool embeds = f->model->info.embeds_only;
+    return (struct hekla_session_options){.n_ctx = n_ctx,
+        .kv_type = embeds ? HEKLA_KV_AUTO : f->options->kv_type,
+        .embeddings = embeds};
+}
+
 /* Bytes of a session, or 0 if it does not fit beside the weights. */
 static uint64_t session_bytes(const struct fit *f, uint32_t n_ctx, uint64_t memory, uint64_t *kv)
 {
     struct hekla_session s = {.model = f->model};
     uint64_t weights = f->model->m.device_bytes + MARGIN, bytes = 0;
-    struct hekla_session_options options = {.n_ctx = n_ctx, .kv_type = f->options->kv_type};
+    struct hekla_session_options options = options_of(f, n_ctx);
     if (weights < memory && session_place(&s, &options, memory - weights, NULL) == HEKLA_OK) {
         bytes = model_store_bytes(s.memory);
         *kv = 0;
-        for (uint32_t i = 0; i < f->model->m.params.n_layer; i++)
+        for (uint32_t i = 0; i < session_kv_layers(&s); i++)
             *kv += s.scratch.kv[i].k.size + s.scratch.kv[i].v.size +
                    (s.scratch.state ? s.scratch.state[i].view.size : 0);
     }
@@ -111,13 +119,13 @@ static hekla_status measure(struct fit *f, struct hekla_error *err)
     struct hekla_fit *out = f->out;
     *out = (struct hekla_fit){.weights = f->model->m.device_bytes,
         .memory = o->memory ? o->memory : gpu_memory_available(f->model->m.dev),
-        .n_ctx = o->n_ctx ? o->n_ctx : p->n_ctx_train};
+        .n_ctx = o->n_ctx ? o->n_ctx : p->n_ctx_train,
+        .embeds_only = f->model->info.embeds_only};
     snprintf(out->device, sizeof(out->device), "%s", gpu_device_name(f->model->m.dev));
     /* Checked as for a session, in as much memory as may be needed. */
     struct hekla_session s = {.model = f->model};
-    hekla_status status =
-        session_place(&s, &(struct hekla_session_options){.n_ctx = o->n_ctx, .kv_type = o->kv_type},
-            UINT64_MAX / 2, err);
+    struct hekla_session_options options = options_of(f, o->n_ctx);
+    hekla_status status = session_place(&s, &options, UINT64_MAX / 2, err);
     model_store_destroy(s.memory);
     free(s.scratch.kv);
     free(s.scratch.state);

@@ -24,6 +24,14 @@ static uint64_t kv_bytes(const struct hekla_session *s, uint32_t layer, uint64_t
     return op_kv_bytes(s->kv_type, n_ctx * model_dim(&s->model->m.params, DIM_KV, layer));
 }
 
+/* Layers with a cache of their own: where a text is one step, K and V are of use in their layer
+ * alone, and all share one. */
+uint32_t session_kv_layers(const struct hekla_session *s)
+{
+    const struct model_params *p = &s->model->m.params;
+    return p->attention.whole ? 1 : p->n_layer;
+}
+
 uint32_t session_ring(const struct hekla_session *s)
 {
     const struct model_params *p = &s->model->m.params;
@@ -36,9 +44,8 @@ uint32_t session_ring(const struct hekla_session *s)
 /* Bytes of a position in all layers that see a window, or in all others. */
 static uint64_t position_bytes(const struct hekla_session *s, bool local)
 {
-    const struct model_params *p = &s->model->m.params;
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < p->n_layer; i++)
+    for (uint32_t i = 0; i < session_kv_layers(s); i++)
         sum += session_layer_is_local(s, i) == local ? 2 * kv_bytes(s, i, 1) : 0;
     return sum;
 }
@@ -55,6 +62,16 @@ static uint64_t most_positions(const struct hekla_session *s, uint64_t bytes)
         by_memory = global ? (bytes - local * ring) / global : by_binding;
     uint64_t n = by_binding < by_memory ? by_binding : by_memory;
     return n / K_TILE * K_TILE;
+}
+
+/* Tokens of a step that grids and bindings have room for. */
+static uint32_t most_at_once(const struct hekla_session *s)
+{
+    const struct model_params *p = &s->model->m.params;
+    uint64_t row = 2ull * round_up(p->n_ff, 32);
+    uint64_t qkv = model_widest(p, DIM_Q) + 2 * model_widest(p, DIM_KV);
+    uint64_t n = gpu_device_caps(s->model->m.dev)->max_range / ((row > qkv ? row : qkv) * 4 + 128);
+    return n < MOST_BATCH ? (uint32_t)n : MOST_BATCH;
 }
 
 static hekla_status choose_context(
@@ -75,8 +92,14 @@ static hekla_status choose_context(
             (unsigned long long)((position_bytes(s, true) + position_bytes(s, false)) * asked) >>
                 20,
             gpu_device_name(s->model->m.dev), (unsigned long long)most);
+    if (p->attention.whole && asked > most_at_once(s))
+        return hekla_fail(err, HEKLA_ARGUMENT,
+            "a context of %u tokens was asked for, and of this model all of a text is evaluated at "
+            "once, which goes up to %u on %s",
+            asked, most_at_once(s), gpu_device_name(s->model->m.dev));
     /* By default half of what is left may be filled. */
     uint64_t half = most_positions(s, available / 2);
+    half = p->attention.whole && half > most_at_once(s) ? most_at_once(s) : half;
     s->n_ctx = asked ? asked : p->n_ctx_train < half ? p->n_ctx_train : (uint32_t)half;
     if (!s->n_ctx)
         return hekla_fail(err, HEKLA_MEMORY, "no memory is left on %s for a context",
@@ -176,7 +199,9 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     c->embd_q8 = reserve_q8(s, t, p->n_embd);
     c->attn_q8 = reserve_q8(s, t, attn);
     c->ff_q8 = reserve_q8(s, t, ff);
-    c->logits = s->embeddings ? c->norm : reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
+    /* Hidden states of an encoder leave its last layer normed. */
+    c->logits = s->embeddings ? (p->attention.whole ? c->x : c->norm)
+                              : reserve_rows(s, s->all_logits ? t : 1, p->n_vocab);
     model_store_reserve(s->memory, (uint64_t)p->n_vocab * 4, &s->scores);
     model_store_reserve(s->memory, (uint64_t)t * 4, &s->nll);
     model_store_reserve(s->memory, op_attention_partial_bytes(widest, n_ctx, t), &c->partials);
@@ -191,7 +216,9 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     if (!c->kv)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
     for (uint32_t i = 0; i < p->n_layer; i++) {
-        if (!model_has_kv(p, i))
+        if (i >= session_kv_layers(s))
+            c->kv[i] = c->kv[0];
+        if (i >= session_kv_layers(s) || !model_has_kv(p, i))
             continue;
         bool local = session_layer_is_local(s, i);
         c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx, .type = s->kv_type};
@@ -242,7 +269,7 @@ hekla_status session_clear_cache(struct hekla_session *s, struct hekla_error *er
     hekla_status status = gpu_commands_begin(&commands, s->model->m.dev, 0, err);
     if (status != HEKLA_OK)
         return status;
-    for (uint32_t i = 0; i < s->model->m.params.n_layer; i++) {
+    for (uint32_t i = 0; i < session_kv_layers(s); i++) {
         if (s->model->m.params.layers[i] & LAYER_STATE)
             gpu_commands_fill_zero(commands, s->scratch.state[i].view);
         if (!model_has_kv(&s->model->m.params, i))
@@ -281,7 +308,8 @@ static hekla_status create_host_buffers(struct hekla_session *s, struct hekla_er
 uint32_t session_default_kv(const struct hekla_model *model)
 {
     const struct gguf *g = model->gguf;
-    for (uint64_t i = 0; i < g->n_tensors; i++)
+    bool kept = !model->m.params.attention.whole; /* else it is small, and soon forgotten */
+    for (uint64_t i = 0; kept && i < g->n_tensors; i++)
         if (g->tensors[i].n_dims > 1 && g->tensors[i].type != quant_types[QT_f32].file_id)
             return KV_TYPE_F16;
     return KV_TYPE_F32;
@@ -311,14 +339,16 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
     if (status != HEKLA_OK)
         return status;
     s->n_batch = options->n_batch ? options->n_batch : DEFAULT_BATCH;
+    s->n_batch = p->attention.whole ? s->n_ctx : s->n_batch;
     s->n_batch = s->n_batch < s->n_ctx ? s->n_batch : s->n_ctx;
     uint32_t most_batch = p->experts.n ? MOST_BATCH / p->experts.n_used : MOST_BATCH;
     s->n_batch = s->n_batch < most_batch ? s->n_batch : most_batch;
     uint64_t rows =
         ALL_LOGITS_BYTES / ((s->embeddings ? p->n_embd : (uint64_t)p->n_vocab) * 4 + 128);
-    if (s->all_logits && s->n_batch > rows)
+    if (s->all_logits && s->n_batch > rows && !p->attention.whole)
         s->n_batch = rows ? (uint32_t)rows : 1;
-    s->most = gpu_device_caps(s->model->m.dev)->submit_ms && s->n_batch > 8 ? 8 : s->n_batch;
+    bool grows = gpu_device_caps(s->model->m.dev)->submit_ms && !p->attention.whole;
+    s->most = grows && s->n_batch > 8 ? 8 : s->n_batch;
     for (uint32_t i = 0, size = 1; i < STEP_SIZES; i++, size *= 8)
         s->sizes[i] = i + 1 < STEP_SIZES && size < s->n_batch ? size : s->n_batch;
     status = model_store_create(&s->memory, s->model->m.dev,

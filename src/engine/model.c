@@ -63,6 +63,7 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
         info->file_bytes += g->tensors[i].n_bytes;
     }
     info->pooling = engine_pooling(g, info->architecture);
+    info->embeds_only = p->attention.whole;
     info->n_vocab = p->n_vocab;
     info->n_ctx_train = p->n_ctx_train;
     info->n_embd = p->n_embd;

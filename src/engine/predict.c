@@ -252,6 +252,10 @@ static hekla_status predict(struct prediction *p, const struct hekla_model_optio
         status = hekla_fail(err, HEKLA_UNSUPPORTED,
             "models with a recurrent state cannot be predicted: only layers of attention are "
             "measured");
+    if (status == HEKLA_OK && p->target->info.embeds_only)
+        status = hekla_fail(err, HEKLA_UNSUPPORTED,
+            "embedding models cannot be predicted: only layers of models that write text are "
+            "measured");
     status = status ? status : open_layer(p, options, err);
     if (status != HEKLA_OK)
         return status;

@@ -106,6 +106,13 @@ static hekla_status save(struct hekla_session *s, const char *path, const void *
     return status;
 }
 
+/* Nothing could go on from there. */
+static hekla_status fail_encoder(struct hekla_error *err)
+{
+    return hekla_fail(
+        err, HEKLA_UNSUPPORTED, "sessions of embedding models are not saved: they keep nothing");
+}
+
 hekla_status hekla_session_save(
     hekla_session *s, const char *path, const void *note, size_t n_note, struct hekla_error *err)
 {
@@ -114,6 +121,8 @@ hekla_status hekla_session_save(
     hekla_error_clear(err);
     if (!s->memory)
         return hekla_fail(err, HEKLA_DEVICE, "the session was lost with its device");
+    if (s->model->info.embeds_only)
+        return fail_encoder(err);
     hekla_status status = save(s, path, note, n_note, err);
     if (status == HEKLA_DEVICE) {
         status = session_recover(s, err);
@@ -248,6 +257,8 @@ hekla_status hekla_session_restore(
     hekla_error_clear(err);
     if (!s->memory)
         return hekla_fail(err, HEKLA_DEVICE, "the session was lost with its device");
+    if (s->model->info.embeds_only)
+        return fail_encoder(err);
     hekla_status status = mapfile_open(&m, path, err);
     if (status != HEKLA_OK)
         return status;

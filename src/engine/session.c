@@ -50,6 +50,10 @@ hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
     hekla_error_clear(err);
     if (!model->m.dev)
         return hekla_fail(err, HEKLA_ARGUMENT, "the model was opened for its vocabulary only");
+    if (model->info.embeds_only && !(options && options->embeddings))
+        return hekla_fail(err, HEKLA_UNSUPPORTED,
+            "%s (%s) is an embedding model, which writes no text: use \"hekla embed\"",
+            model->info.name, model->info.architecture);
     struct hekla_session *s = calloc(1, sizeof(*s));
     if (!s)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");
@@ -197,7 +201,7 @@ static void adapt(struct hekla_session *s, uint32_t n, double seconds)
 {
     double aim = (double)gpu_device_caps(s->model->m.dev)->submit_ms * 1e-3;
     double fits = seconds > 0 ? aim / seconds * n : s->n_batch;
-    if (aim <= 0)
+    if (aim <= 0 || s->model->m.params.attention.whole)
         return;
     if (fits < n)
         s->most = fits < 1 ? 1 : (uint32_t)fits;
@@ -260,6 +264,11 @@ hekla_status session_check_tokens(
     if (n > s->n_ctx - s->pos)
         return hekla_fail(err, HEKLA_ARGUMENT,
             "%zu tokens do not fit: the context has %u positions, and %u are used", n, s->n_ctx,
+            s->pos);
+    if (s->model->m.params.attention.whole && s->pos > 0 && n > 0)
+        return hekla_fail(err, HEKLA_ARGUMENT,
+            "tokens of this model see those after them, too: a text is evaluated at once, and not "
+            "behind the %u tokens that are there",
             s->pos);
     for (size_t i = 0; i < n; i++)
         if (tokens[i] < 0 || (uint32_t)tokens[i] >= s->model->m.params.n_vocab)
@@ -345,6 +354,8 @@ hekla_status hekla_session_sync(
             err, HEKLA_ARGUMENT, "%zu tokens do not fit in a context of %u", n, s->n_ctx);
     while (same < n && same < s->pos && s->tokens[same] == tokens[same])
         same++;
+    if (s->model->m.params.attention.whole)
+        same = 0;
     if (same == n && n)
         same--; /* the logits of the last one are wanted */
     hekla_session_rewind(s, (uint32_t)same);

@@ -16,6 +16,8 @@ hekla_status hekla_session_set_shift(
             "%u tokens cannot be kept when the context is full: it has %u positions, and two must "
             "be left",
             n_keep, s->n_ctx);
+    if (shifts && s->model->info.embeds_only)
+        return hekla_fail(err, HEKLA_UNSUPPORTED, "contexts of embedding models cannot be shifted");
     s->shifts = shifts;
     s->n_keep = n_keep;
     return HEKLA_OK;

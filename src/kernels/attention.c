@@ -33,7 +33,8 @@ uint64_t op_attention_partial_bytes(struct head_shape shape, uint32_t n_ctx, uin
 static uint32_t option_bits(const struct attn_options *o)
 {
     return (o->softcap > 0 ? ATTN_SOFTCAP : 0) | (o->window ? ATTN_WINDOW : 0) |
-           (o->sinks.buffer ? ATTN_SINKS : 0) | (o->temperature != 0 ? ATTN_TEMPERATURE : 0);
+           (o->sinks.buffer ? ATTN_SINKS : 0) | (o->temperature != 0 ? ATTN_TEMPERATURE : 0) |
+           (o->whole ? ATTN_WHOLE : 0);
 }
 
 /* Chunks of one dispatch: of a length that ends well before a display driver's patience, and whose
@@ -145,6 +146,7 @@ static void append_tile(struct op_list *list, struct rows y, struct rows qkv,
     uint32_t rows = tile_rows(shape), size = tile_size(list, shape);
     partials.size -= counter_bytes(shape);
     struct attention_args args = args_of(qkv, y, kv, shape, first, size, o);
+    args.options = option_bits(o);
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_COLS] = rows;
     op->spec[SPEC_KV] = kv->type;
@@ -164,13 +166,15 @@ void op_attention_with(struct op_list *list, struct rows y, struct rows qkv,
     const struct attn_options *o)
 {
     assert(shape.head_dim <= MAX_HEAD_DIM && shape.n_head % shape.n_head_kv == 0);
-    assert(!o->window || kv->n_ctx % ATTN_CHUNK == 0);
+    assert(!o->window || (kv->n_ctx % ATTN_CHUNK == 0 && !o->whole));
     if (list->n_tokens == 1) {
         append_attention(list, y, qkv, kv, partials, shape, 0, o);
         return;
     }
-    /* Tiles do without options and quantised caches; and a test may ask for one row at a time. */
-    bool tiles = !option_bits(o) && kv->type < KV_TYPE_Q8_0 && list->variant != K_attention;
+    /* Tiles do with few options and without quantised caches; and a test may ask for one row at a
+     * time. */
+    bool tiles =
+        !(option_bits(o) & ~ATTN_WHOLE) && kv->type < KV_TYPE_Q8_0 && list->variant != K_attention;
     uint32_t size = group_size(list);
     uint32_t step = chunks_at_once(shape, tiles ? tile_size(list, shape) : size);
     for (uint32_t first = 0; first * ATTN_CHUNK < kv->n_ctx; first += step)

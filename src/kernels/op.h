@@ -91,8 +91,9 @@ struct head_shape {
 
 uint32_t rows_q8_stride_u4(const struct quant_layout *layout);
 
-/* y = scale * embedding rows of the step's tokens. */
-void op_embed(struct op_list *list, struct rows y, const struct matrix *w, float scale);
+/* y (+)= scale * embedding rows of the step's tokens or positions; flags: EMBED_... */
+void op_embed(
+    struct op_list *list, struct rows y, const struct matrix *w, float scale, uint32_t flags);
 /* y = x * g / rms(x). last: only the newest token, to row 0. */
 void op_rmsnorm(
     struct op_list *list, struct rows y, struct rows x, struct gpu_view g, float eps, bool last);
@@ -155,6 +156,7 @@ struct attn_options {
     struct gpu_view sinks; /* [n_head]: a further score, without a value */
     float temperature;     /* scores times 1 + temperature * ln(1 + pos / temperature_span) */
     uint32_t temperature_span;
+    bool whole; /* a token sees all tokens of its step, also those after it; without a window */
 };
 void op_attention_with(struct op_list *list, struct rows y, struct rows qkv,
     const struct kv_cache *kv, struct gpu_view partials, struct head_shape shape,

@@ -13,7 +13,8 @@ static struct op_traffic traffic_embed(const struct op *op, struct step s)
     const struct embed_args *a = (const void *)op->args;
     /* Each token is in one shard, whose table follows its rows; counted with the first. */
     uint64_t n = a->row_first == 0 ? s.n : 0;
-    return (struct op_traffic){n * a->quad_u4 * 4, n * a->n * 4, 0};
+    uint64_t y = n * a->n * 4;
+    return (struct op_traffic){n * a->quad_u4 * 4 + (a->flags & EMBED_ADD ? y : 0), y, 0};
 }
 
 static struct op_traffic traffic_rmsnorm(const struct op *op, struct step s)
@@ -72,14 +73,16 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Positions [first, end) of keys that this dispatch looks at for the token at position pos. */
-static void attention_range(const struct op *op, uint64_t pos, uint64_t *first, uint64_t *end)
+/* Positions [first, end) of keys that this dispatch looks at for the step's token t. */
+static void attention_range(
+    const struct op *op, struct step s, uint64_t t, uint64_t *first, uint64_t *end)
 {
     const struct attention_args *a = (const void *)op->args;
     bool window = a->options & ATTN_WINDOW;
-    uint64_t low = window && pos + 1 > a->window ? pos + 1 - a->window : 0;
+    uint64_t n_pos = s.pos + (a->options & ATTN_WHOLE ? s.n : t + 1);
+    uint64_t low = window && n_pos > a->window ? n_pos - a->window : 0;
     *first = low;
-    *end = pos + 1;
+    *end = n_pos;
     if (op->spec[SPEC_SPLIT])
         return;
     uint64_t chunk = low / ATTN_CHUNK + a->chunk_first;
@@ -96,7 +99,7 @@ static struct op_traffic traffic_attention(const struct op *op, struct step s)
     uint64_t lowest = UINT64_MAX, highest = 0;
     for (uint64_t t = 0; t < s.n; t++) {
         uint64_t first, end;
-        attention_range(op, s.pos + t, &first, &end);
+        attention_range(op, s, t, &first, &end);
         if (first >= end)
             continue;
         pairs += end - first;

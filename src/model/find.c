@@ -32,10 +32,16 @@ uint64_t model_dim(const struct model_params *p, enum weight_dim dim, uint32_t l
     const struct layer_shape *s = &p->shapes[layer];
     uint32_t n_head_kv = model_has_kv(p, layer) ? s->head.n_head_kv : 0;
     switch (dim) {
+    case DIM_NONE:
+        return 0;
     case DIM_ONE:
         return 1;
     case DIM_VOCAB:
         return p->n_vocab;
+    case DIM_CTX:
+        return p->n_ctx_train;
+    case DIM_TOKEN_TYPES:
+        return p->n_token_types;
     case DIM_EMBD:
         return p->n_embd;
     case DIM_Q:

@@ -53,6 +53,7 @@ struct model_params {
     uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_ff;
     struct head_shape head; /* of the common keys; n_head_kv and n_ff: the most of a layer */
     uint32_t n_next;        /* layers behind the last that guess further tokens: left out */
+    uint32_t n_token_types; /* text is of the first */
     uint32_t n_layer_input; /* of what each layer gets of a token besides; 0: nothing */
     float norm_eps;
     struct model_rope rope, rope_local;
@@ -106,6 +107,8 @@ struct model_layer {
     MODEL_MATRICES(MATRIX)
 #undef MATRIX
     struct gpu_view attn_post_norm, ffn_post_norm; /* of what is added; [n_embd] */
+    /* Of the sum; [n_embd] */
+    struct gpu_view attn_sum_norm, attn_sum_norm_bias, ffn_sum_norm, ffn_sum_norm_bias;
     struct gpu_view head_norm; /* of Q, K and V, [n_head + n_head_kv (+ n_head_kv)][head_dim] */
     struct gpu_view sinks;     /* [n_head] */
     /* Of experts beside a dense part: what they and the router see; of what each part adds. */
@@ -120,6 +123,9 @@ struct model_layer {
 
 struct model_weights {
     struct matrix token_embd;                      /* [n_vocab, n_embd] */
+    struct matrix position_embd;                   /* [n_ctx_train, n_embd] */
+    struct matrix type_embd;                       /* [n_token_types, n_embd]; row 0 is of text */
+    struct gpu_view embd_norm, embd_norm_bias;     /* [n_embd] */
     struct matrix output;                          /* the same; the embedding's if there is none */
     struct gpu_view output_norm, output_norm_bias; /* [n_embd] */
     struct matrix layer_embd;                      /* [n_vocab, n_layer * n_layer_input] */
@@ -133,8 +139,11 @@ struct model_weights {
 /* One tensor an architecture uses: its name in the file (with %u for the layer), its shape, and
  * where in model_weights or model_layer it belongs. */
 enum weight_dim {
+    DIM_NONE, /* nothing asks for it */
     DIM_ONE,
     DIM_VOCAB,
+    DIM_CTX,
+    DIM_TOKEN_TYPES,
     DIM_EMBD,
     DIM_Q,
     DIM_KV,

@@ -139,9 +139,11 @@ static void finish(
             a->head_dim * 4ull);
 }
 
-static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t head, uint32_t n_pos)
+static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t head)
 {
     const struct attention_args *a = (const void *)op->args;
+    const struct step_args *step = b[4];
+    uint32_t n_pos = step->pos + (a->options & ATTN_WHOLE ? step->n_tokens : t + 1);
     bool split = op->spec[SPEC_SPLIT];
     struct view v = {.op = op,
         .b = b,
@@ -151,7 +153,8 @@ static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t hea
         .n_pos = n_pos,
         .scale = a->scale};
     if (a->options & ATTN_TEMPERATURE)
-        v.scale = ref_attn_temperature(a->scale, a->temperature, (n_pos - 1) / a->temperature_span);
+        v.scale =
+            ref_attn_temperature(a->scale, a->temperature, (step->pos + t) / a->temperature_span);
     uint32_t size = 2 + a->head_dim, n_chunks = (n_pos + ATTN_CHUNK - 1) / ATTN_CHUNK;
     uint32_t start = v.low / ATTN_CHUNK, c = start + (split ? 0 : a->chunk_first);
     float *p = (float *)b[5] + ((size_t)t * a->n_head + head) * size;
@@ -182,5 +185,5 @@ void ref_attention(const struct op *op, void *const *b)
     const struct step_args *step = b[4];
     for (uint32_t t = 0; t < step->n_tokens; t++)
         for (uint32_t head = 0; head < a->n_head; head++)
-            attend(op, b, t, head, step->pos + t + 1);
+            attend(op, b, t, head);
 }

@@ -11,11 +11,17 @@ void ref_embed(const struct op *op, void *const *b)
     const struct quant_type *type = &quant_types[op->quant];
     struct quant_layout layout = quant_layout_of(type, a->n);
     for (uint32_t t = 0; t < step->n_tokens; t++) {
-        uint32_t id = history[step->pos + t] - a->row_first;
+        uint32_t row = a->flags & EMBED_FIRST      ? 0
+                       : a->flags & EMBED_POSITION ? step->pos + t
+                                                   : history[step->pos + t];
+        uint32_t id = row - a->row_first;
         if (id >= a->n_rows)
             continue;
-        for (uint32_t e = 0; e < a->n; e++)
-            y[t * a->y_stride + e] =
+        for (uint32_t e = 0; e < a->n; e++) {
+            float v =
                 exact_sanitize(exact_sanitize(quant_element(type, &layout, w, id, e)) * a->scale);
+            float *to = &y[t * a->y_stride + e];
+            *to = a->flags & EMBED_ADD ? exact_sanitize(*to + v) : v;
+        }
     }
 }

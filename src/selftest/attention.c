@@ -44,11 +44,12 @@ static void run_with(struct test *t, struct head_shape shape, uint32_t pos, uint
     uint32_t n_ctx = positions_of(o, pos, tokens);
     struct rows y[2];
     test_begin(t, tokens, pos, 100,
-        "heads=%u/%u dim=%u pos=%u tokens=%u fill=%d window=%u cap=%g temperature=%g%s",
+        "heads=%u/%u dim=%u pos=%u tokens=%u fill=%d window=%u cap=%g temperature=%g%s%s",
         shape.n_head, shape.n_head_kv, shape.head_dim, pos, tokens, (int)fill, o->window,
-        (double)o->softcap, (double)o->temperature, o->sinks.size ? " sinks" : "");
+        (double)o->softcap, (double)o->temperature, o->sinks.size ? " sinks" : "",
+        o->whole ? " whole" : "");
     t->flavour = (o->window ? 1u : 0u) | (o->softcap > 0 ? 2u : 0u) | (o->sinks.size ? 4u : 0u) |
-                 (o->temperature != 0 ? 8u : 0u);
+                 (o->temperature != 0 ? 8u : 0u) | (o->whole ? 16u : 0u);
     struct attn_options options = *o;
     if (o->sinks.size) /* asked for */
         options.sinks = test_exact_input(t, shape.n_head, FILL_NORMAL);
@@ -86,6 +87,15 @@ static const struct head_shape shapes[] = {{1, 1, 4, 4}, {1, 1, 32, 32}, {4, 2, 
 enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
 static const uint32_t positions[] = {0, 1, 63, 127, 128, 129, 255, 256, 300, 1000};
 
+/* Tokens that see those after them: alone, and behind others; in one chunk, and up to its end. */
+static void run_whole(struct test *t, uint32_t tokens)
+{
+    static const uint32_t before[] = {0, 60, 128 - 3, 126, 128, 250};
+    for (uint32_t i = 0; i < (t->quick ? 3 : 6); i++)
+        run_with(t, shapes[2 + i % 4], before[i], tokens, FILL_NORMAL,
+            &(struct attn_options){.whole = true});
+}
+
 /* Windows around chunks and longer than all there is, soft caps, sinks, a temperature. */
 static void run_options(struct test *t, uint32_t tokens)
 {
@@ -103,6 +113,7 @@ static void run_options(struct test *t, uint32_t tokens)
     run_with(t, shapes[2], 200, tokens, FILL_NORMAL, &(struct attn_options){.sinks = wanted});
     run_with(t, shapes[2], 200, tokens, FILL_NORMAL,
         &(struct attn_options){.temperature = 0.3f, .temperature_span = 16});
+    run_whole(t, tokens);
     for (uint32_t fill = 0; !t->quick && fill < FILL_COUNT; fill++)
         run_with(t, shapes[1], 150, tokens, (enum fill)fill,
             &(struct attn_options){.softcap = 30.0f,
@@ -134,6 +145,9 @@ void selftest_cases_attn_tile(struct test *t)
     for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
         run(t, shapes[2], 126, 4, (enum fill)fill);
     run(t, shapes[4], 0, 150, FILL_NORMAL); /* several chunks in one tile's rows */
+    run_whole(t, 3);
+    run_with(
+        t, shapes[2], 0, t->quick ? 40 : 300, FILL_NORMAL, &(struct attn_options){.whole = true});
     /* Longer than one dispatch does: 65535 iterations would end at about position 4500. */
     run(t, shapes[5], 5000, 2, FILL_NORMAL);
     if (t->slow)

@@ -150,8 +150,8 @@ static inline void arch_file_experts(struct arch_file *f, uint32_t layer, uint32
     }
 }
 
-/* Keys that all have, the embedding, and what is behind the last layer. */
-static inline void arch_file_begin(struct arch_file *f, bool layer_norm, bool bias, bool tied)
+/* Keys that all have; vocab: an image without tensors, whose keys are taken and which is freed. */
+static inline void arch_file_keys(struct arch_file *f, bool layer_norm, struct build *vocab)
 {
     struct build *k = &f->keys;
     build_key_text(k, "general.architecture", f->arch);
@@ -169,23 +169,70 @@ static inline void arch_file_begin(struct arch_file *f, bool layer_norm, bool bi
     arch_file_f32(
         f, layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-3f);
     arch_file_f32(f, "rope.freq_base", 5000);
-    struct build vocab = build_vocab(&(struct vocab_spec){
+    const size_t header = 24, n_keys = 16;
+    build_bytes(k, vocab->data + header, vocab->n - header);
+    f->n_keys += vocab->data[n_keys];
+    build_free(vocab);
+}
+
+/* ARCH_FILE_VOCAB tokens. */
+enum { ARCH_FILE_VOCAB = 258 };
+static inline struct build arch_file_vocab(void)
+{
+    return build_vocab(&(struct vocab_spec){
         .pre = "gpt-2",
         .merges = {"a b"},
         .merge_tokens = {"ab"},
         .extra = {{"<|end|>", 3}},
         .bos = 257,
     });
-    const size_t header = 24;
-    build_bytes(k, vocab.data + header, vocab.n - header);
-    f->n_keys += 6;
-    build_free(&vocab);
-    arch_file_tensor(f, "token_embd.weight", f->n_embd, 258, 0, tied ? 0.6f : 1.5f);
+}
+
+/* Keys, the embedding, and what is behind the last layer. */
+static inline void arch_file_begin(struct arch_file *f, bool layer_norm, bool bias, bool tied)
+{
+    struct build vocab = arch_file_vocab();
+    arch_file_keys(f, layer_norm, &vocab);
+    arch_file_tensor(f, "token_embd.weight", f->n_embd, ARCH_FILE_VOCAB, 0, tied ? 0.6f : 1.5f);
     if (!tied)
-        arch_file_tensor(f, "output.weight", f->n_embd, 258, 0, 0.5f);
+        arch_file_tensor(f, "output.weight", f->n_embd, ARCH_FILE_VOCAB, 0, 0.5f);
     arch_file_tensor(f, "output_norm.weight", f->n_embd, 1, 1, 0.3f);
     if (bias)
         arch_file_tensor(f, "output_norm.bias", f->n_embd, 1, 0, 0.2f);
+}
+
+static inline void arch_file_embedding_norm(struct arch_file *f)
+{
+    arch_file_tensor(f, "token_embd_norm.weight", f->n_embd, 1, 1, 0.3f);
+    arch_file_tensor(f, "token_embd_norm.bias", f->n_embd, 1, 0, 0.2f);
+}
+
+/* BERT with a vocabulary of n_vocab tokens, which is freed; fused: Q, K and V in one tensor. */
+static inline void arch_file_bert(
+    struct arch_file *f, struct build *vocab, uint32_t n_vocab, bool fused)
+{
+    arch_file_keys(f, true, vocab);
+    build_key_int(&f->keys, arch_file_key(f, "attention.causal"), GGUF_BOOL, 0, 1);
+    build_key_u32(&f->keys, "tokenizer.ggml.token_type_count", 2);
+    f->n_keys++;
+    arch_file_tensor(f, "token_embd.weight", f->n_embd, n_vocab, 0, 1);
+    arch_file_tensor(f, "token_types.weight", f->n_embd, 2, 0, 0.5f);
+    arch_file_tensor(f, "position_embd.weight", f->n_embd, 256, 0, 1);
+    arch_file_embedding_norm(f);
+    for (uint32_t i = 0; i < f->n_layer; i++) {
+        uint64_t q = (uint64_t)f->n_head * f->head_dim, kv = (uint64_t)f->n_head_kv * f->head_dim;
+        if (fused) {
+            arch_file_matrix(f, i, "attn_qkv", f->n_embd, q + 2 * kv, 1.5f);
+            arch_file_bias(f, i, "attn_qkv", q + 2 * kv);
+            arch_file_matrix(f, i, "attn_output", q, f->n_embd, 1);
+            arch_file_bias(f, i, "attn_output", f->n_embd);
+        } else {
+            arch_file_attention(f, i, true);
+        }
+        arch_file_norm(f, i, "attn_output_norm", f->n_embd, true);
+        arch_file_ffn(f, i, false, true);
+        arch_file_norm(f, i, "layer_output_norm", f->n_embd, true);
+    }
 }
 
 /* The image; f is empty then. */

@@ -14,7 +14,7 @@
 
 #include <math.h>
 
-enum { N_PROMPT = 40, N_VOCAB = 258, N_KEPT = 4 };
+enum { N_PROMPT = 40, N_VOCAB = ARCH_FILE_VOCAB, N_EMBD = 64, N_KEPT = 4 };
 static const uint32_t kept_rows[N_KEPT] = {0, 12, 25, N_PROMPT - 1};
 /* As ../shared/archs has them for F32; llama.cpp looks GELU up in a table of halves. */
 static const double bound = 1e-3, gelu_bound = 3e-2;
@@ -239,28 +239,74 @@ static struct build make_cohere2(void)
     return arch_file_end(&f);
 }
 
+static struct build make_bert_with(uint64_t seed, bool fused)
+{
+    struct arch_file f = begin("bert", seed);
+    struct build vocab = arch_file_vocab();
+    f.n_head_kv = f.n_head;
+    arch_file_bert(&f, &vocab, ARCH_FILE_VOCAB, fused);
+    return arch_file_end(&f);
+}
+
+static struct build make_bert(void)
+{
+    return make_bert_with(16, false);
+}
+
+static struct build make_bert_fused(void)
+{
+    return make_bert_with(17, true);
+}
+
+static struct build make_nomic_bert(void)
+{
+    struct arch_file f = begin("nomic-bert", 18);
+    struct build vocab = arch_file_vocab();
+    f.n_head_kv = f.n_head;
+    arch_file_keys(&f, true, &vocab);
+    build_key_int(&f.keys, arch_file_key(&f, "attention.causal"), GGUF_BOOL, 0, 1);
+    build_key_u32(&f.keys, "tokenizer.ggml.token_type_count", 2);
+    f.n_keys++;
+    arch_file_tensor(&f, "token_embd.weight", f.n_embd, ARCH_FILE_VOCAB, 0, 1);
+    arch_file_tensor(&f, "token_types.weight", f.n_embd, 2, 0, 0.5f);
+    arch_file_embedding_norm(&f);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_matrix(&f, i, "attn_qkv", f.n_embd, 192, 1.5f);
+        arch_file_matrix(&f, i, "attn_output", 64, f.n_embd, 1);
+        arch_file_norm(&f, i, "attn_output_norm", f.n_embd, true);
+        arch_file_ffn(&f, i, true, false);
+        arch_file_norm(&f, i, "layer_output_norm", f.n_embd, true);
+    }
+    return arch_file_end(&f);
+}
+
+/* ENCODER: rows are of hidden states. */
+enum { GELU = 1, ENCODER = 2 };
 static const struct {
     const char *name;
     struct build (*make)(void);
-    bool gelu;
+    int flags;
     const char *golden; /* NULL: as the name */
 } cases[] = {
-    {"gemma", make_gemma, true, NULL},
-    {"exaone", make_exaone, false, NULL},
-    {"internlm2", make_internlm2, false, NULL},
-    {"internlm2-next", make_internlm2_next, false, "internlm2"},
-    {"ernie4_5", make_ernie4_5, false, NULL},
-    {"seed_oss", make_seed_oss, false, NULL},
-    {"starcoder2", make_starcoder2, true, NULL},
-    {"olmo2", make_olmo2, false, NULL},
-    {"olmo2-window", make_olmo2_window, false, NULL},
-    {"olmoe", make_olmoe, false, NULL},
-    {"qwen2vl", make_qwen2vl, false, NULL},
-    {"qwen3vl", make_qwen3vl, false, NULL},
-    {"exaone4", make_exaone4, false, NULL},
-    {"exaone4-window", make_exaone4_window, false, NULL},
-    {"command-r", make_command_r, false, NULL},
-    {"cohere2", make_cohere2, false, NULL},
+    {"gemma", make_gemma, GELU, NULL},
+    {"exaone", make_exaone, 0, NULL},
+    {"internlm2", make_internlm2, 0, NULL},
+    {"internlm2-next", make_internlm2_next, 0, "internlm2"},
+    {"ernie4_5", make_ernie4_5, 0, NULL},
+    {"seed_oss", make_seed_oss, 0, NULL},
+    {"starcoder2", make_starcoder2, GELU, NULL},
+    {"olmo2", make_olmo2, 0, NULL},
+    {"olmo2-window", make_olmo2_window, 0, NULL},
+    {"olmoe", make_olmoe, 0, NULL},
+    {"qwen2vl", make_qwen2vl, 0, NULL},
+    {"qwen3vl", make_qwen3vl, 0, NULL},
+    {"exaone4", make_exaone4, 0, NULL},
+    {"exaone4-window", make_exaone4_window, 0, NULL},
+    {"command-r", make_command_r, 0, NULL},
+    {"cohere2", make_cohere2, 0, NULL},
+    {"bert", make_bert, GELU | ENCODER, NULL},
+    {"bert-fused", make_bert_fused, GELU | ENCODER, NULL},
+    {"nomic-bert", make_nomic_bert, ENCODER, NULL},
 };
 enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
 
@@ -292,44 +338,36 @@ static double compare(const char *name, const float *rows, uint32_t width)
     return worst;
 }
 
-/* Hidden states in place of logits. */
-static void check_embeddings(const char *path, const char *name)
-{
-    enum { N_EMBD = 64 };
-    static float rows[N_PROMPT * N_EMBD];
-    char golden[100];
-    hekla_token prompt[N_PROMPT];
-    struct hekla_error err;
-    hekla_model *model = open_model(path, NULL);
-    make_prompt(prompt, N_PROMPT, N_VOCAB);
-    hekla_session *session = open_session(
-        model, &(struct hekla_session_options){.n_ctx = 64, .n_batch = 16, .embeddings = true});
-    if (hekla_session_embed(session, prompt, N_PROMPT, HEKLA_POOLING_NONE, rows, &err))
-        fail_msg("%s", err.text);
-    snprintf(golden, sizeof(golden), "%s.embd", name);
-    double worst = compare(golden, rows, N_EMBD);
-    printf("%-16s differs by at most %.2g (bound %g)\n", golden, worst, bound);
-    if (!(worst <= bound))
-        fail_msg("%s: hidden states differ by %g", name, worst);
-    hekla_session_close(session);
-    hekla_model_close(model);
-}
-
-static float *evaluate(const char *path, const char *device, uint32_t n_batch)
+/* Logits, or hidden states in place of them. */
+static float *evaluate(const char *path, const char *device, uint32_t n_batch, bool embeddings)
 {
     float *rows = calloc((size_t)N_PROMPT * N_VOCAB, sizeof(float));
     hekla_token prompt[N_PROMPT];
+    struct hekla_error err;
     assert_non_null(rows);
     hekla_model *model = open_model(path, device);
     assert_int_equal(vocab_of(model), N_VOCAB);
     make_prompt(prompt, N_PROMPT, N_VOCAB);
     hekla_session *session = open_session(model,
-        &(struct hekla_session_options){.n_ctx = 64, .n_batch = n_batch, .all_logits = true});
+        &(struct hekla_session_options){
+            .n_ctx = 64, .n_batch = n_batch, .all_logits = !embeddings, .embeddings = embeddings});
+    if (embeddings &&
+        hekla_session_embed(session, prompt, N_PROMPT, HEKLA_POOLING_NONE, rows, &err))
+        fail_msg("%s", err.text);
     hekla_session_on_logits(session, put_row, rows);
-    eval(session, prompt, N_PROMPT);
+    if (!embeddings)
+        eval(session, prompt, N_PROMPT);
     hekla_session_close(session);
     hekla_model_close(model);
     return rows;
+}
+
+static void check_golden(const char *golden, const float *rows, bool embeddings, double most)
+{
+    double worst = compare(golden, rows, embeddings ? N_EMBD : N_VOCAB);
+    printf("%-16s differs by at most %.2g (bound %g)\n", golden, worst, most);
+    if (!(worst <= most))
+        fail_msg("%s: %s differ by %g", golden, embeddings ? "hidden states" : "logits", worst);
 }
 
 static void all_cases(void **state)
@@ -347,8 +385,9 @@ static void all_cases(void **state)
         build_free(&image);
         if (keep)
             continue;
-        float *rows = evaluate(path, NULL, N_PROMPT),
-              *others[] = {evaluate(path, NULL, 7), evaluate(path, "ref", 16)};
+        bool encoder = cases[i].flags & ENCODER;
+        float *rows = evaluate(path, NULL, N_PROMPT, encoder),
+              *others[] = {evaluate(path, NULL, 7, encoder), evaluate(path, "ref", 16, encoder)};
         for (int k = 0; k < 2; k++) {
             if (memcmp(rows, others[k], size))
                 fail_msg(
@@ -356,14 +395,13 @@ static void all_cases(void **state)
             free(others[k]);
         }
         const char *golden = cases[i].golden ? cases[i].golden : cases[i].name;
-        double worst = compare(golden, rows, N_VOCAB);
-        if (!strcmp(golden, "internlm2"))
-            check_embeddings(path, golden);
-        double most = cases[i].gelu ? gelu_bound : bound;
-        printf("%-16s differs by at most %.2g (bound %g)\n", cases[i].name, worst, most);
-        if (!(worst <= most))
-            fail_msg("%s: logits differ by %g", cases[i].name, worst);
+        check_golden(golden, rows, encoder, cases[i].flags & GELU ? gelu_bound : bound);
         free(rows);
+        if (!strcmp(golden, "internlm2")) {
+            rows = evaluate(path, NULL, 16, true);
+            check_golden("internlm2.embd", rows, true, bound);
+            free(rows);
+        }
         remove(path);
     }
 }
