@@ -1,6 +1,8 @@
 /* A model on a device: opened, the device's limits measured, then all tests. */
 #include "bench/run.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,8 +209,8 @@ hekla_status bench_measure(json_t **doc, const struct bench_setup *setup, struct
     if (r.info.embeds_only) {
         hekla_model_close(r.model);
         return hekla_fail(err, HEKLA_UNSUPPORTED,
-            "%s (%s) is an embedding model: only models that write text are measured", r.info.name,
-            r.info.architecture);
+            "%s (%s) is an embedding model: only models that write text are measured",
+            utf8_label(r.info.name, strlen(r.info.name)).text, r.info.architecture);
     }
     stopped = !tick(&r, "the device's limits");
     if (!stopped)

@@ -1,6 +1,7 @@
 #include "engine/state.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ hekla_status hekla_session_open(hekla_session **out, hekla_model *model,
     if (model->info.embeds_only && !(options && options->embeddings))
         return hekla_fail(err, HEKLA_UNSUPPORTED,
             "%s (%s) is an embedding model, which writes no text: use \"hekla embed\"",
-            model->info.name, model->info.architecture);
+            utf8_label(model->info.name, strlen(model->info.name)).text, model->arch_name);
     struct hekla_session *s = calloc(1, sizeof(*s));
     if (!s)
         return hekla_fail(err, HEKLA_MEMORY, "not enough host memory for a session");

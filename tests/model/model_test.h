@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -110,6 +111,23 @@ static inline uint32_t vocab_of(const hekla_model *model)
     struct hekla_model_info info;
     hekla_model_get_info(model, &info);
     return info.n_vocab;
+}
+
+/* Exit code and output of the program, on the device of the tests. */
+static inline int run_command(const char *command, const char *arguments, char *out, size_t size)
+{
+    char line[2000];
+    const char *device = getenv("HEKLA_TEST_DEVICE");
+    int length = snprintf(line, sizeof(line), HEKLA_BINARY " %s %s%s %s 2>&1 </dev/null", command,
+        device ? "-dev " : "", device ? device : "", arguments);
+    assert_true(length > 0 && (size_t)length < sizeof(line));
+    FILE *pipe = popen(line, "r");
+    assert_non_null(pipe);
+    size_t n = fread(out, 1, size - 1, pipe);
+    out[n] = 0;
+    int status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
 }
 
 /* n fixed ids below n_vocab. */

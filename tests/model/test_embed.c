@@ -8,7 +8,6 @@
 #include "arch_files.h"
 
 #include <math.h>
-#include <sys/wait.h>
 
 enum { N = 37, MOST_EMBD = 1024 };
 
@@ -233,22 +232,6 @@ static void what_files_ask_for(void **state)
     assert_non_null(strstr(err.text, "llama.attention.causal is false"));
 }
 
-/* Exit code and output of the program. */
-static int run_program(const char *arguments, char *out, size_t size)
-{
-    char command[2000];
-    const char *device = getenv("HEKLA_TEST_DEVICE");
-    snprintf(command, sizeof(command), HEKLA_BINARY " embed %s%s %s 2>&1 </dev/null",
-        device ? "-dev " : "", device ? device : "", arguments);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    size_t n = fread(out, 1, size - 1, pipe);
-    out[n] = 0;
-    int status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
 static void program(void **state)
 {
     (void)state;
@@ -271,7 +254,7 @@ static void program(void **state)
     };
     static char out[1 << 20];
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        int code = run_program(cases[i].arguments, out, sizeof(out));
+        int code = run_command("embed", cases[i].arguments, out, sizeof(out));
         if (code != cases[i].code || !strstr(out, cases[i].words))
             fail_msg("embed %s: exit %d, expected %d, and \"%s\" in: %.300s", cases[i].arguments,
                 code, cases[i].code, cases[i].words, out);
