@@ -124,6 +124,10 @@ static void attention(void **state)
         dispatches += op_traffic(&list.ops[i], 3, 10).read > 0;
     assert_int_equal(dispatches, 1);
     expect(sum(&list, 3, 10), 3 * q + 13 * cache, 3 * q, (11 + 12 + 13) * 8 * 64 * 4);
+    list = list_of(8);
+    op_attention_with(&list, rows_of(512), rows_of(768), &kv, bytes(1 << 20), s,
+        &(struct attn_options){.whole = true});
+    expect(sum(&list, 3, 10), 3 * q + 13 * cache, 3 * q, 3 * 13 * 8 * 64 * 4);
 }
 
 /* What is kept is read and written once a dispatch, however many tokens there are. */
