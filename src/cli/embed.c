@@ -60,7 +60,8 @@ static const struct cli_option rows[] = {
         .offset = AT(format),
         .choices = "text|array|json|json+|raw",
         .fallback = "text",
-        .help = "array: [[...], ...]; json: as OpenAI's API; json+: and cosine similarities; raw: "
+        .help = "text: numbers of several texts, and of tokens, only in part; array: [[...], ...]; "
+                "json: as OpenAI's API; json+: and cosine similarities; raw: "
                 "a line for each, blanks between"},
     {.type = CLI_OPTION_INTEGER,
         .names = "-ub|--ubatch-size",
@@ -218,39 +219,52 @@ static double similarity(const struct work *w, const float *a, const float *b)
     return aa > 0 && bb > 0 ? product / sqrt(aa * bb) : aa == bb;
 }
 
-static void write_numbers(
-    const struct work *w, const float *x, const char *whole, const char *real, const char *between)
+static void write_numbers(const struct work *w, const float *x, uint32_t n, const char *whole,
+    const char *real, const char *between)
 {
-    for (uint32_t i = 0; i < w->n_embd; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         cli_writef("%s", i ? between : "");
         cli_writef(w->o->norm == 0 ? whole : real, (double)x[i]);
     }
 }
 
-static const char *label_of(const struct text *t, char out[16])
+/* How a text begins. */
+static const char *label_of(const struct text *t, size_t most, char out[16])
 {
-    snprintf(out, 16, "%.*s", (int)(t->n < 10 ? t->n : 10), t->data);
+    snprintf(out, 16, "%.*s", (int)(t->n < most ? t->n : most), t->data);
     return out;
 }
 
 static void write_similarities(const struct work *w)
 {
+    char label[16];
     cli_writef("\ncosine similarity matrix:\n\n");
+    for (size_t k = 0; k < w->n; k++)
+        cli_writef("%6s ", label_of(&w->texts[k], 6, label));
+    cli_writef("\n");
     for (size_t i = 0; i < w->n; i++) {
-        char label[16];
         for (size_t k = 0; k < w->n; k++)
             cli_writef("%6.2f ", similarity(w, w->texts[i].vectors, w->texts[k].vectors));
-        cli_writef(" %s\n", label_of(&w->texts[i], label));
+        cli_writef("%s\n", label_of(&w->texts[i], 10, label));
     }
 }
 
+/* All numbers of one text's vector, the first of several, the ends of tokens'. */
 static void write_text(const struct work *w)
 {
     size_t number = 0;
+    bool tokens = w->pooling == HEKLA_POOLING_NONE;
+    uint32_t some = tokens ? 3 : 16, n = !tokens && w->n == 1 ? w->n_embd : some;
+    n = n < w->n_embd ? n : w->n_embd;
     for (size_t i = 0; i < w->n; i++)
         for (size_t k = 0; k < w->texts[i].n_vectors; k++) {
+            const float *x = w->texts[i].vectors + k * w->n_embd;
             cli_writef("embedding %zu: ", number++);
-            write_numbers(w, w->texts[i].vectors + k * w->n_embd, "%6.0f", "%9.6f", " ");
+            write_numbers(w, x, n, "%6.0f", "%9.6f", " ");
+            if (tokens) {
+                cli_writef("  ... ");
+                write_numbers(w, x + w->n_embd - n, n, "%6.0f", "%9.6f", " ");
+            }
             cli_writef("\n");
         }
     if (w->n > 1 && w->pooling != HEKLA_POOLING_NONE)
@@ -264,7 +278,7 @@ static void write_array(const struct work *w)
     for (size_t i = 0; i < w->n; i++)
         for (size_t k = 0; k < w->texts[i].n_vectors; k++) {
             cli_writef(first ? "[" : ",[");
-            write_numbers(w, w->texts[i].vectors + k * w->n_embd, "%1.0f", "%1.7f", ",");
+            write_numbers(w, w->texts[i].vectors + k * w->n_embd, w->n_embd, "%1.0f", "%1.7f", ",");
             cli_writef("]");
             first = false;
         }
@@ -275,7 +289,7 @@ static void write_raw(const struct work *w)
 {
     for (size_t i = 0; i < w->n; i++)
         for (size_t k = 0; k < w->texts[i].n_vectors; k++) {
-            write_numbers(w, w->texts[i].vectors + k * w->n_embd, "%1.0f", "%1.7f", " ");
+            write_numbers(w, w->texts[i].vectors + k * w->n_embd, w->n_embd, "%1.0f", "%1.7f", " ");
             cli_writef("\n");
         }
 }
@@ -316,7 +330,7 @@ static int write_json(const struct work *w)
         }
     json_object_set_new(root, "object", json_string("list"));
     json_object_set_new(root, "data", data);
-    if (w->o->format == FORMAT_JSON_PLUS && w->pooling != HEKLA_POOLING_NONE)
+    if (w->o->format == FORMAT_JSON_PLUS && w->n > 1 && w->pooling != HEKLA_POOLING_NONE)
         json_object_set_new(root, "cosineSimilarity", similarities_json(w));
     /* 9 digits tell all floats apart. */
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));

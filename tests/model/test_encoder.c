@@ -91,6 +91,7 @@ static void sessions(void **state)
     float out[N_EMBD], rows[4 * N_EMBD], again[4 * N_EMBD];
     hekla_model_get_info(model, &info);
     assert_true(info.embeds_only);
+    assert_int_equal(info.pooling, HEKLA_POOLING_CLS);
     assert_int_equal(hekla_session_open(&session, model, NULL, &err), HEKLA_UNSUPPORTED);
     assert_non_null(strstr(err.text, "is an embedding model"));
     session = open_embeddings(model, 0, 0);
@@ -222,6 +223,7 @@ static int make_file(void **state)
 {
     (void)state;
     struct arch_file f = begin_file();
+    arch_file_u32(&f, "pooling_type", 2);
     write_file(&f);
     return 0;
 }
