@@ -23,6 +23,7 @@ shared vec2 sums[ELEMENTS / 2u]; /* [row][dim / 2] */
 shared float row_m[ROWS], row_l[ROWS];
 shared join joins[ROWS];
 uint group, row_first, row_last, kv_head;
+uint least; /* positions that every row sees */
 
 uint row_of(uint r)
 {
@@ -36,7 +37,7 @@ uint head_of(uint r)
 
 uint positions_of(uint r)
 {
-    return step.pos + ((a.options & ATTN_WHOLE) != 0u ? step.n_tokens : row_of(r) / group + 1u);
+    return max(step.pos + row_of(r) / group + 1u, least);
 }
 
 /* Of the chunk from `first` on. */
@@ -174,6 +175,7 @@ void main()
     kv_head = gl_WorkGroupID.x;
     row_first = gl_WorkGroupID.y * ROWS;
     row_last = step.n_tokens * group - 1u;
+    least = (a.options & ATTN_WHOLE) != 0u ? step.pos + step.n_tokens : 0u;
     uint n_pos = positions_of(ROWS - 1u), first = a.chunk_first * ATTN_CHUNK;
     if (row_first > row_last || first >= n_pos)
         return;

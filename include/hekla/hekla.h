@@ -437,8 +437,9 @@ HEKLA_API void hekla_session_rewind(hekla_session *session, uint32_t pos);
 HEKLA_API hekla_status hekla_session_set_shift(
     hekla_session *session, bool shifts, uint32_t n_keep, struct hekla_error *err);
 
-/* Appends n tokens and evaluates them. Blocking. HEKLA_ARGUMENT if they do not fit in the context
- * or an id is not in the vocabulary: then nothing is evaluated. */
+/* Appends n tokens and evaluates them. Blocking. HEKLA_ARGUMENT if they do not fit in the context,
+ * an id is not in the vocabulary, or, of a model with embeds_only, if other tokens are there: then
+ * nothing is evaluated. */
 HEKLA_API hekla_status hekla_session_eval(
     hekla_session *session, const hekla_token *tokens, size_t n, struct hekla_error *err);
 /* Makes the session hold exactly these tokens: keeps the common prefix, evaluates the rest

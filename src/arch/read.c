@@ -278,7 +278,8 @@ void arch_read_encoder(struct arch_reader *r, struct model_params *p)
     p->blocks |= fused ? BLOCK_ATTN_FUSED : BLOCK_ATTN;
     if (r->status == HEKLA_OK)
         r->status = gguf_get_u32(
-            r->g, "tokenizer.ggml.token_type_count", false, 2, &p->n_token_types, r->err);
+            r->g, "tokenizer.ggml.token_type_count", false, 1, &p->n_token_types, r->err);
+    p->n_token_types += !p->n_token_types; /* there may be none; a tensor is checked */
     if (arch_read_bool(r, "attention.causal", false) && r->status == HEKLA_OK)
         r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
             "%s: %s.attention.causal is true, expected false", r->file, r->arch);

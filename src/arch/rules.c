@@ -27,6 +27,7 @@ static const struct weight_rule rules[] = {
     {"position_embd.weight", MATRIX, DIM_EMBD, DIM_CTX, 0, BLOCK_POSITIONS, TOP(position_embd), 0, 0},
     {"token_embd_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, 0, BLOCK_ENCODER, TOP(embd_norm), 0, 0},
     {"token_embd_norm.bias", VECTOR, DIM_EMBD, DIM_ONE, 0, BLOCK_ENCODER, TOP(embd_norm_bias), 0, 0},
+    /* Of a head that ranks: left out. */
     {"cls.weight", MATRIX, DIM_EMBD, DIM_NONE, OPT, BLOCK_ENCODER, TOP(output), 0, 0},
     {"cls.bias", VECTOR, DIM_EMBD, DIM_NONE, OPT, BLOCK_ENCODER, TOP(output), 0, 0},
     {"cls.output.weight", MATRIX, DIM_EMBD, DIM_NONE, OPT, BLOCK_ENCODER, TOP(output), 0, 0},

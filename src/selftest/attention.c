@@ -94,6 +94,8 @@ static void run_whole(struct test *t, uint32_t tokens)
     for (uint32_t i = 0; i < (t->quick ? 3 : 6); i++)
         run_with(t, shapes[2 + i % 4], before[i], tokens, FILL_NORMAL,
             &(struct attn_options){.whole = true});
+    if (tokens > 1 && !t->quick) /* several dispatches */
+        run_with(t, shapes[5], 5000, tokens, FILL_NORMAL, &(struct attn_options){.whole = true});
 }
 
 /* Windows around chunks and longer than all there is, soft caps, sinks, a temperature. */
