@@ -236,13 +236,15 @@ STRUCT(softcap_args)
 /* ---- experts. A pair is a token and one of its n_used experts: number token * n_used + k. ---- */
 #define MAX_EXPERTS 512u
 #define MAX_EXPERTS_USED 32u
+#define MAX_EXPERT_GROUPS 64u
 #define ROUTE_SIGMOID 1u  /* else softmax over all */
 #define ROUTE_RENORMED 2u /* weights are divided by their sum */
-#define ROUTE_BIAS 4u     /* is added for the choice, not in weights */
+#define ROUTE_BIAS 4u     /* is added to probabilities for the choice, not in weights */
 #define ROUTE_SCALES 8u   /* each expert has one, of its weight */
 STRUCT(route_args)
 {
     U32 n_expert, n_used, x_stride, flags;
+    U32 n_group, n_group_used; /* 0: no groups; else the best by the sum of their best two */
     F32 scale;
 };
 

@@ -95,6 +95,7 @@ static const struct weight_rule rules[] = {
 
     {"blk.%u.ffn_gate_inp.weight", MATRIX, DIM_EMBD, DIM_EXPERTS, EACH, BLOCK_EXPERTS | BLOCK_EXPERTS_FUSED, LAYER(router), 0, 0},
     {"blk.%u.ffn_gate_inp.bias", BIAS, DIM_ONE, DIM_EXPERTS, EACH | OPT, BLOCK_EXPERTS | BLOCK_EXPERTS_FUSED, LAYER(router), 0, 0},
+    {"blk.%u.exp_probs_b.bias", VECTOR, DIM_EXPERTS, DIM_ONE, EACH | OPT, BLOCK_CHOICE_BIAS, LAYER(choice_bias), 0, 0},
     {"blk.%u.ffn_gate_exps.weight", TURNS, DIM_EMBD, DIM_FF_EXPERT, EACH | XP, BLOCK_EXPERTS, LAYER(experts_gate), LAYER(experts_both), 0},
     {"blk.%u.ffn_up_exps.weight", TURNS, DIM_EMBD, DIM_FF_EXPERT, EACH | XP, BLOCK_EXPERTS, LAYER(experts_up), LAYER(experts_both), 0},
     {"blk.%u.ffn_down_exps.weight", MATRIX, DIM_FF_EXPERT, DIM_EMBD, EACH | XP, BLOCK_EXPERTS | BLOCK_EXPERTS_FUSED, LAYER(experts_down), 0, 0},

@@ -8,6 +8,8 @@ void op_route(struct op_list *list, const struct expert_pairs *to, struct rows x
 {
     struct op *op = op_append(list, K_route, -1);
     assert(x.n <= MAX_EXPERTS && to->n_used <= MAX_EXPERTS_USED && to->n_used <= x.n);
+    assert(!p->n_group ||
+           (p->n_group <= MAX_EXPERT_GROUPS && x.n % p->n_group == 0 && x.n / p->n_group >= 2));
     op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 32;
     op->groups[0] = list->n_tokens;
     op_bind(op, 0, x.view, true, false);
@@ -23,6 +25,8 @@ void op_route(struct op_list *list, const struct expert_pairs *to, struct rows x
             .x_stride = x.stride,
             .flags = (p->sigmoid ? ROUTE_SIGMOID : 0) | (p->renormed ? ROUTE_RENORMED : 0) |
                      (bias.buffer ? ROUTE_BIAS : 0) | (scales.buffer ? ROUTE_SCALES : 0),
+            .n_group = p->n_group,
+            .n_group_used = p->n_group_used,
             .scale = p->scale,
         },
         sizeof(struct route_args));

@@ -198,6 +198,7 @@ struct expert_pairs {
 struct routing {
     bool sigmoid, renormed;
     float scale;
+    uint32_t n_group, n_group_used; /* the choice is among the groups with the best two; 0: all */
 };
 /* x: scores of all experts; bias: [n_expert], added for the choice; scales: [n_expert], of the
  * weights; or no buffer. */

@@ -307,11 +307,13 @@ static hekla_status refuse_unused(const struct load *l, struct hekla_error *err)
 }
 
 /* Of a rule of the whole model, or of a layer. */
-static uint32_t blocks_of(
+static uint64_t blocks_of(
     const struct model_params *p, const struct weight_rule *rule, uint32_t layer)
 {
-    bool state = rule->flags & RULE_LAYER && p->layers[layer] & LAYER_STATE;
-    return state ? p->state.blocks : p->blocks;
+    uint32_t flags = rule->flags & RULE_LAYER ? p->layers[layer] : 0;
+    return flags & LAYER_STATE   ? p->state.blocks
+           : flags & LAYER_DENSE ? p->experts.dense_blocks
+                                 : p->blocks;
 }
 
 static hekla_status find_tensors(

@@ -26,6 +26,7 @@ enum { MODEL_MAX_LAYERS = 1024 };
 #define LAYER_LOCAL 1u   /* sees a window; uses rope_local */
 #define LAYER_NO_ROPE 2u /* positions are not marked */
 #define LAYER_STATE 4u   /* a recurrent state in place of attention */
+#define LAYER_DENSE 8u   /* no experts, where the others have them */
 
 /* How a layer is cut. */
 struct layer_shape {
@@ -37,6 +38,7 @@ struct layer_shape {
 struct model_experts {
     uint32_t n, n_used, n_ff; /* n 0: none */
     uint32_t n_ff_shared;     /* of the expert that all tokens use besides; 0: none */
+    uint64_t dense_blocks;    /* as of the model, of layers without experts */
     float router_scale;       /* of what the router sees; 0: 1 */
     struct routing routing;
 };
@@ -45,7 +47,7 @@ struct model_experts {
 struct model_state {
     uint32_t taps, channels;       /* of the convolution; taps 0: there are no such layers */
     uint32_t n_head, n_group, dim; /* of the delta rule; n_head 0: the layer has none */
-    uint32_t blocks;               /* as of the model, of these layers */
+    uint64_t blocks;               /* as of the model, of these layers */
 };
 
 /* 0 is what a plain llama has, except for the first lines. */
@@ -56,7 +58,7 @@ struct model_params {
     uint32_t n_layer_input; /* of what each layer gets of a token besides; 0: nothing */
     float norm_eps;
     struct model_rope rope, rope_local;
-    uint32_t blocks;    /* rules and program: BLOCK_... */
+    uint64_t blocks;    /* rules and program: BLOCK_... */
     bool neox;          /* rotated pairs are i and i + n_rot / 2, in the file */
     bool layer_norm;    /* else RMS norms */
     bool parallel;      /* the feed-forward part has the attention's input */
@@ -110,7 +112,7 @@ struct model_layer {
     struct gpu_view sinks;     /* [n_head] */
     /* Of experts beside a dense part: what they and the router see; of what each part adds. */
     struct gpu_view router_norm, experts_norm, experts_post_norm, dense_post_norm; /* [n_embd] */
-    struct gpu_view experts_scales;                                                /* [n_expert] */
+    struct gpu_view experts_scales, choice_bias;                                   /* [n_expert] */
     struct gpu_view input_post_norm;                                               /* [n_embd] */
     struct gpu_view conv;              /* [channels][taps] */
     struct gpu_view state_dt, state_a; /* [heads of the state] */
@@ -189,7 +191,7 @@ struct weight_rule {
     enum weight_kind kind;
     enum weight_dim columns, rows; /* the file's dims[0] and dims[1]; rows DIM_ONE for a vector */
     uint32_t flags;                /* RULE_... */
-    uint32_t blocks;               /* it is for models that have one of these */
+    uint64_t blocks;               /* it is for models that have one of these */
     size_t field;                  /* offsetof */
     size_t into;                   /* matrices of a layer that become one: offsetof, or 0 */
     enum weight_slice slice;
