@@ -32,6 +32,10 @@ struct arch_scratch {
     struct rows state_in, gates; /* what is convolved; alpha, and beta behind it */
     struct rows mixed;           /* the gate, and what is gated behind it */
     uint32_t beta_first, mixed_first;
+    /* Attention over a latent; the rows of heads lie side by side, as 8-bit blocks each for itself.
+     */
+    struct rows q_a, q_plain, latent_out;
+    struct rows_q8 q_a_q8, q_plain_q8, latent_out_q8;
 };
 
 /* ARCH_EMBEDDINGS: what the logits would be made of, in s->norm. */
@@ -76,6 +80,9 @@ enum arch_logits {
 #define BLOCK_DELTA_NET 0x10000000ull
 #define BLOCK_SHARED_GATE 0x20000000ull /* how much the shared expert counts */
 #define BLOCK_CHOICE_BIAS 0x40000000ull /* of experts, when they are chosen; or without */
+#define BLOCK_LATENT 0x80000000ull      /* attention over a latent */
+#define BLOCK_LATENT_Q 0x100000000ull   /* whose Q is made of the input */
+#define BLOCK_LATENT_Q_A 0x200000000ull /* whose Q is made of less */
 #define BLOCKS_LLAMA (BLOCK_MODEL | BLOCK_ATTN_NORM | BLOCK_ATTN | BLOCK_FFN | BLOCK_FFN_NORM)
 
 /* Reads keys by their names behind the architecture's; the first failure stays. */
@@ -99,6 +106,8 @@ uint32_t arch_read_u32(
     struct arch_reader *r, const char *key, uint32_t fallback, uint32_t low, uint32_t high);
 /* The key must be there. */
 uint32_t arch_need_u32(struct arch_reader *r, const char *key, uint32_t low, uint32_t high);
+/* latent.c: the same of attention over a latent, and what that is made of. */
+void arch_read_latent(struct arch_reader *r, struct model_params *p);
 /* A head's elements and how many of them are rotated, by the keys that end so. */
 void arch_read_head(struct arch_reader *r, const char *end, struct head_shape *h);
 float arch_read_positive(struct arch_reader *r, const char *key, float fallback, float most);

@@ -168,7 +168,10 @@ static void read_shape(struct arch_reader *r, struct model_params *p)
     p->n_layer -= p->n_next;
     p->head.n_head = arch_need_u32(r, "attention.head_count", 1, 4096);
     p->head.head_dim = p->n_embd / p->head.n_head;
-    arch_read_head(r, "", &p->head);
+    if (p->blocks & BLOCK_LATENT)
+        arch_read_latent(r, p);
+    else
+        arch_read_head(r, "", &p->head);
     read_layers(r, p);
 }
 

@@ -14,6 +14,7 @@
 #define EACH RULE_LAYER
 #define ROT RULE_ROTATED
 #define XP RULE_EXPERTS
+#define HEADS RULE_HEADS
 #define ATTENTION (BLOCK_ATTN | BLOCK_ATTN_MAYBE_V | BLOCK_ATTN_FUSED | BLOCK_ATTN_GATED)
 
 /* clang-format off */
@@ -56,6 +57,18 @@ static const struct weight_rule rules[] = {
     {"blk.%u.attn_q_norm.weight", WEIGHT_HEADS, DIM_Q, DIM_HEADS, EACH, BLOCK_WIDE_NORM, LAYER(head_norm), 0, 0},
     {"blk.%u.attn_k_norm.weight", WEIGHT_HEADS, DIM_KV, DIM_HEADS_KV, EACH, BLOCK_WIDE_NORM, LAYER(head_norm), 0, 0},
     {"blk.%u.attn_sinks.weight", VECTOR, DIM_HEADS, DIM_ONE, EACH, BLOCK_SINKS, LAYER(sinks), 0, 0},
+    {"blk.%u.attn_q.weight", MATRIX, DIM_LATENT_Q, DIM_LATENT_PLAIN, EACH, BLOCK_LATENT_Q, LAYER(q_plain), 0, SLICE_PLAIN},
+    {"blk.%u.attn_q.weight", MATRIX, DIM_LATENT_Q, DIM_LATENT_ROTATED, EACH | HEADS, BLOCK_LATENT_Q, LAYER(q_rotated), 0, SLICE_ROTATED},
+    {"blk.%u.attn_q_a.weight", MATRIX, DIM_EMBD, DIM_LATENT_Q, EACH, BLOCK_LATENT_Q_A, LAYER(q_a), 0, 0},
+    {"blk.%u.attn_q_a_norm.weight", VECTOR, DIM_LATENT_Q, DIM_ONE, EACH, BLOCK_LATENT_Q_A, LAYER(q_a_norm), 0, 0},
+    {"blk.%u.attn_q_b.weight", MATRIX, DIM_LATENT_Q, DIM_LATENT_PLAIN, EACH, BLOCK_LATENT_Q_A, LAYER(q_plain), 0, SLICE_PLAIN},
+    {"blk.%u.attn_q_b.weight", MATRIX, DIM_LATENT_Q, DIM_LATENT_ROTATED, EACH | HEADS, BLOCK_LATENT_Q_A, LAYER(q_rotated), 0, SLICE_ROTATED},
+    {"blk.%u.attn_kv_a_mqa.weight", MATRIX, DIM_EMBD, DIM_ROT, EACH, BLOCK_LATENT, LAYER(k_rotated), LAYER(kv_a), SLICE_LATENT_ROTATED},
+    {"blk.%u.attn_kv_a_mqa.weight", MATRIX, DIM_EMBD, DIM_LATENT, EACH, BLOCK_LATENT, LAYER(kv_latent), LAYER(kv_a), SLICE_LATENT},
+    {"blk.%u.attn_kv_a_norm.weight", VECTOR, DIM_LATENT, DIM_ONE, EACH, BLOCK_LATENT, LAYER(kv_a_norm), 0, 0},
+    {"blk.%u.attn_k_b.weight", MATRIX, DIM_LATENT_HEAD, DIM_LATENT, EACH | HEADS, BLOCK_LATENT, LAYER(k_b), 0, 0},
+    {"blk.%u.attn_v_b.weight", MATRIX, DIM_LATENT, DIM_LATENT_VALUE, EACH | HEADS, BLOCK_LATENT, LAYER(v_b), 0, 0},
+    {"blk.%u.attn_output.weight", MATRIX, DIM_LATENT_VALUES, DIM_EMBD, EACH, BLOCK_LATENT, LAYER(attn_out), 0, 0},
     {"blk.%u.attn_output.weight", MATRIX, DIM_Q, DIM_EMBD, EACH, ATTENTION, LAYER(attn_out), 0, 0},
     {"blk.%u.attn_output.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | OPT, ATTENTION, LAYER(attn_out), 0, 0},
     {"blk.%u.post_attention_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_POST_NORM, LAYER(attn_post_norm), 0, 0},

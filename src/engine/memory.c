@@ -18,6 +18,12 @@ static uint32_t round_up(uint32_t n, uint32_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
+/* K and V; or K alone, where V is a part of it. */
+static uint32_t kv_parts(const struct hekla_session *s)
+{
+    return model_value_first(&s->model->m.params) ? 1 : 2;
+}
+
 /* Bytes of K (or V) of a layer. */
 static uint64_t kv_bytes(const struct hekla_session *s, uint32_t layer, uint64_t n_ctx)
 {
@@ -39,7 +45,7 @@ static uint64_t position_bytes(const struct hekla_session *s, bool local)
     const struct model_params *p = &s->model->m.params;
     uint64_t sum = 0;
     for (uint32_t i = 0; i < p->n_layer; i++)
-        sum += session_layer_is_local(s, i) == local ? 2 * kv_bytes(s, i, 1) : 0;
+        sum += session_layer_is_local(s, i) == local ? kv_parts(s) * kv_bytes(s, i, 1) : 0;
     return sum;
 }
 
@@ -121,6 +127,22 @@ static void reserve_experts(struct hekla_session *s)
         c->experts_sum = reserve_rows(s, t, s->model->m.params.n_embd);
 }
 
+/* What attention over a latent works in. */
+static void reserve_latent(struct hekla_session *s)
+{
+    const struct model_params *p = &s->model->m.params;
+    struct arch_scratch *c = &s->scratch;
+    uint32_t t = s->n_batch, n_head = p->head.n_head;
+    if (p->latent.q_rank) {
+        c->q_a = reserve_rows(s, t, p->latent.q_rank);
+        c->q_a_q8 = reserve_q8(s, t, p->latent.q_rank);
+    }
+    c->q_plain = reserve_rows(s, t, n_head * p->latent.head_dim);
+    c->q_plain_q8 = reserve_q8(s, t * n_head, p->latent.head_dim);
+    c->latent_out = reserve_rows(s, t, n_head * p->latent.rank);
+    c->latent_out_q8 = reserve_q8(s, t * n_head, p->latent.rank);
+}
+
 /* What layers with a recurrent state work in, and what they keep. */
 static hekla_status reserve_state(struct hekla_session *s, struct hekla_error *err)
 {
@@ -148,6 +170,8 @@ static uint32_t most_attention(const struct model_params *p)
     uint32_t q = (uint32_t)model_widest(p, DIM_Q);
     uint32_t inner = (uint32_t)model_dim(p, DIM_STATE_OUT, 0);
     inner = p->state.taps && !inner ? p->n_embd : inner;
+    if (p->latent.rank)
+        return (uint32_t)model_dim(p, DIM_LATENT_VALUES, 0);
     return q > inner ? q : inner;
 }
 
@@ -160,7 +184,7 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     uint32_t ff = p->n_ff > p->experts.n_ff_shared ? p->n_ff : p->experts.n_ff_shared;
     struct head_shape widest = p->head;
     for (uint32_t i = 0; i < p->n_layer; i++) {
-        uint32_t own = (uint32_t)(model_dim(p, DIM_Q, i) + 2 * model_dim(p, DIM_KV, i));
+        uint32_t own = (uint32_t)(model_dim(p, DIM_Q, i) + kv_parts(s) * model_dim(p, DIM_KV, i));
         qkv = own > qkv ? own : qkv;
     }
     widest.head_dim = (uint32_t)model_widest(p, DIM_HEAD);
@@ -182,6 +206,8 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     model_store_reserve(s->memory, op_attention_partial_bytes(widest, n_ctx, t), &c->partials);
     if (p->experts.n)
         reserve_experts(s);
+    if (p->latent.rank)
+        reserve_latent(s);
     if (p->n_layer_input) {
         c->input_first = round_up(p->n_layer_input, 64); /* it is bound there */
         c->inputs = reserve_rows(s, t, c->input_first + p->n_layer * p->n_layer_input);
@@ -194,9 +220,12 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
         if (!model_has_kv(p, i))
             continue;
         bool local = session_layer_is_local(s, i);
-        c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx, .type = s->kv_type};
+        c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx,
+            .type = s->kv_type,
+            .value_first = model_value_first(p)};
         model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].k);
-        model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].v);
+        if (!c->kv[i].value_first)
+            model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].v);
     }
     return s->state_slots ? reserve_state(s, err) : HEKLA_OK;
 }
@@ -248,7 +277,8 @@ hekla_status session_clear_cache(struct hekla_session *s, struct hekla_error *er
         if (!model_has_kv(&s->model->m.params, i))
             continue;
         gpu_commands_fill_zero(commands, s->scratch.kv[i].k);
-        gpu_commands_fill_zero(commands, s->scratch.kv[i].v);
+        if (s->scratch.kv[i].v.buffer)
+            gpu_commands_fill_zero(commands, s->scratch.kv[i].v);
     }
     return run_fill(s, commands, err);
 }
@@ -287,6 +317,15 @@ uint32_t session_default_kv(const struct hekla_model *model)
     return KV_TYPE_F32;
 }
 
+/* Most tokens of a step of whose heads a binding holds the queries; at most `most`. */
+static uint32_t latent_batch(const struct hekla_session *s, uint32_t most)
+{
+    const struct gpu_caps *caps = gpu_device_caps(s->model->m.dev);
+    uint64_t range = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
+    uint64_t fits = range / (4 * (model_widest(&s->model->m.params, DIM_Q) + MAX_HEAD_DIM));
+    return fits < 1 ? 1 : fits < most ? (uint32_t)fits : most;
+}
+
 hekla_status session_place(struct hekla_session *s, const struct hekla_session_options *options,
     uint64_t available, struct hekla_error *err)
 {
@@ -313,6 +352,8 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
     s->n_batch = options->n_batch ? options->n_batch : DEFAULT_BATCH;
     s->n_batch = s->n_batch < s->n_ctx ? s->n_batch : s->n_ctx;
     uint32_t most_batch = p->experts.n ? MOST_BATCH / p->experts.n_used : MOST_BATCH;
+    if (p->latent.rank)
+        most_batch = latent_batch(s, most_batch);
     s->n_batch = s->n_batch < most_batch ? s->n_batch : most_batch;
     uint64_t rows =
         ALL_LOGITS_BYTES / ((s->embeddings ? p->n_embd : (uint64_t)p->n_vocab) * 4 + 128);

@@ -50,6 +50,16 @@ struct model_state {
     uint64_t blocks;               /* as of the model, of these layers */
 };
 
+/* Attention over a latent: what K and V of all heads are made of is kept in place of them, as one
+ * head of K, [n_rot rotated | rank], whose rank elements are V, too. Heads of Q come to it by a
+ * matrix each, and what they see goes through another one. https://arxiv.org/abs/2405.04434 */
+struct model_latent {
+    uint32_t rank;     /* 0: the model has no such thing */
+    uint32_t q_rank;   /* of what Q is made of; 0: of the layer's input */
+    uint32_t head_dim; /* of Q before, without what is rotated */
+    uint32_t value_dim;
+};
+
 /* 0 is what a plain llama has, except for the first lines. */
 struct model_params {
     uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_ff;
@@ -71,6 +81,7 @@ struct model_params {
     struct attn_options attention; /* window: of local layers */
     struct model_experts experts;
     struct model_state state;
+    struct model_latent latent;
     uint8_t layers[MODEL_MAX_LAYERS]; /* LAYER_... */
     struct layer_shape shapes[MODEL_MAX_LAYERS];
 };
@@ -80,10 +91,18 @@ struct model_params {
     X(qkv) /* the rows of Q, K and V, or of Q and K, in one; else: */                              \
     X(q)                                                                                           \
     X(k)                                                                                           \
-    X(v)        /* [n_head(_kv) * head_dim, n_embd] */                                             \
-    X(attn_out) /* [n_embd, n_head * head_dim]; or of what a state gives */                        \
-    X(mix_gate) /* what attn_out multiplies is gated by it */                                      \
-    X(state_in) /* [channels of the convolution, or 3 n_embd, n_embd] */                           \
+    X(v)         /* [n_head(_kv) * head_dim, n_embd] */                                            \
+    X(q_a)       /* [q_rank, n_embd]; or Q is made of the input */                                 \
+    X(q_plain)   /* what is not rotated, [n_head * latent.head_dim, q_rank or n_embd] */           \
+    X(q_rotated) /* [n_head * n_rot, the same] */                                                  \
+    X(kv_a)      /* the rows of both in one; else: */                                              \
+    X(k_rotated) /* [n_rot, n_embd] */                                                             \
+    X(kv_latent) /* [rank, n_embd] */                                                              \
+    X(k_b)       /* of each head [rank, latent.head_dim] */                                        \
+    X(v_b)       /* of each head [latent.value_dim, rank] */                                       \
+    X(attn_out)  /* [n_embd, n_head * head_dim]; or of what a state gives */                       \
+    X(mix_gate)  /* what attn_out multiplies is gated by it */                                     \
+    X(state_in)  /* [channels of the convolution, or 3 n_embd, n_embd] */                          \
     X(alpha)                                                                                       \
     X(beta)    /* [heads of the state, n_embd] */                                                  \
     X(gate_up) /* quads of both by turns; else: */                                                 \
@@ -110,6 +129,7 @@ struct model_layer {
     struct gpu_view attn_post_norm, ffn_post_norm; /* of what is added; [n_embd] */
     struct gpu_view head_norm; /* of Q, K and V, [n_head + n_head_kv (+ n_head_kv)][head_dim] */
     struct gpu_view sinks;     /* [n_head] */
+    struct gpu_view q_a_norm, kv_a_norm; /* [q_rank], [rank] */
     /* Of experts beside a dense part: what they and the router see; of what each part adds. */
     struct gpu_view router_norm, experts_norm, experts_post_norm, dense_post_norm; /* [n_embd] */
     struct gpu_view experts_scales, choice_bias;                                   /* [n_expert] */
@@ -157,6 +177,14 @@ enum weight_dim {
     DIM_STATE_HEADS,
     DIM_STATE_HEAD,
     DIM_STATE_OUT,
+    DIM_ROT,
+    DIM_LATENT,
+    DIM_LATENT_Q,     /* what Q is made of */
+    DIM_LATENT_HEAD,  /* what is not rotated */
+    DIM_LATENT_PLAIN, /* the same of all heads */
+    DIM_LATENT_ROTATED,
+    DIM_LATENT_VALUE,
+    DIM_LATENT_VALUES, /* of all heads */
 };
 /* WEIGHT_TURNS: a matrix; with another it becomes one in which quads of rows of both take turns,
  * where the rows of WEIGHT_MATRIX just follow each other. WEIGHT_BIAS: a vector that belongs to the
@@ -180,11 +208,16 @@ enum weight_slice {
     SLICE_UP,
     SLICE_HEADS_Q, /* the first halves of heads of 2 head_dim rows */
     SLICE_HEADS_GATE,
+    SLICE_PLAIN, /* of each head, before what is rotated */
+    SLICE_ROTATED,
+    SLICE_LATENT, /* before what is rotated */
+    SLICE_LATENT_ROTATED,
 };
 #define RULE_LAYER 1u /* one a layer */
 #define RULE_OPTIONAL 2u
 #define RULE_ROTATED 4u  /* rows are heads that are rotated */
 #define RULE_EXPERTS 8u  /* one after the other for all experts */
+#define RULE_HEADS 32u   /* the same for all heads */
 #define RULE_INSTEAD 16u /* where no rule before has found a matrix for the field */
 struct weight_rule {
     const char *name;
@@ -229,6 +262,8 @@ uint64_t model_dim(const struct model_params *p, enum weight_dim dim, uint32_t l
 uint64_t model_widest(const struct model_params *p, enum weight_dim dim);
 /* Whether K and V of the layer are its own. */
 bool model_has_kv(const struct model_params *p, uint32_t layer);
+/* Where in K's elements V begins that is a part of them; 0: V is its own. */
+uint32_t model_value_first(const struct model_params *p);
 /* Every layer is cut alike, by p->head and p->n_ff. */
 void model_shape_layers(struct model_params *p);
 /* Floats of a recurrent state: rows of the convolution, then matrices. */
