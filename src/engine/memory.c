@@ -18,12 +18,6 @@ static uint32_t round_up(uint32_t n, uint32_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
-/* K and V; or K alone, where V is a part of it. */
-static uint32_t kv_parts(const struct hekla_session *s)
-{
-    return model_value_first(&s->model->m.params) ? 1 : 2;
-}
-
 /* Bytes of K (or V) of a layer. */
 static uint64_t kv_bytes(const struct hekla_session *s, uint32_t layer, uint64_t n_ctx)
 {
@@ -45,7 +39,8 @@ static uint64_t position_bytes(const struct hekla_session *s, bool local)
     const struct model_params *p = &s->model->m.params;
     uint64_t sum = 0;
     for (uint32_t i = 0; i < p->n_layer; i++)
-        sum += session_layer_is_local(s, i) == local ? kv_parts(s) * kv_bytes(s, i, 1) : 0;
+        if (session_layer_is_local(s, i) == local)
+            sum += op_kv_bytes(s->kv_type, model_kv_elements(p, i));
     return sum;
 }
 
@@ -184,7 +179,7 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     uint32_t ff = p->n_ff > p->experts.n_ff_shared ? p->n_ff : p->experts.n_ff_shared;
     struct head_shape widest = p->head;
     for (uint32_t i = 0; i < p->n_layer; i++) {
-        uint32_t own = (uint32_t)(model_dim(p, DIM_Q, i) + kv_parts(s) * model_dim(p, DIM_KV, i));
+        uint32_t own = (uint32_t)model_dim(p, DIM_Q, i) + model_kv_elements(p, i);
         qkv = own > qkv ? own : qkv;
     }
     widest.head_dim = (uint32_t)model_widest(p, DIM_HEAD);

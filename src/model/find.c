@@ -16,6 +16,11 @@ uint32_t model_value_first(const struct model_params *p)
     return p->latent.rank ? p->head.n_rot : 0;
 }
 
+uint32_t model_kv_elements(const struct model_params *p, uint32_t layer)
+{
+    return (model_value_first(p) ? 1 : 2) * (uint32_t)model_dim(p, DIM_KV, layer);
+}
+
 void model_shape_layers(struct model_params *p)
 {
     for (uint32_t i = 0; i < p->n_layer; i++)

@@ -264,6 +264,8 @@ uint64_t model_widest(const struct model_params *p, enum weight_dim dim);
 bool model_has_kv(const struct model_params *p, uint32_t layer);
 /* Where in K's elements V begins that is a part of them; 0: V is its own. */
 uint32_t model_value_first(const struct model_params *p);
+/* Elements of K and V that a position has in the cache of a layer. */
+uint32_t model_kv_elements(const struct model_params *p, uint32_t layer);
 /* Every layer is cut alike, by p->head and p->n_ff. */
 void model_shape_layers(struct model_params *p);
 /* Floats of a recurrent state: rows of the convolution, then matrices. */
