@@ -10,7 +10,7 @@
  */
 #include "model_test.h"
 
-#include "arch_files.h"
+#include "latent_files.h"
 
 #include <math.h>
 
@@ -239,6 +239,16 @@ static struct build make_cohere2(void)
     return arch_file_end(&f);
 }
 
+static struct build make_deepseek_v3(void)
+{
+    return make_latent(&latent_v3);
+}
+
+static struct build make_deepseek_v2_lite(void)
+{
+    return make_latent(&latent_lite);
+}
+
 static const struct {
     const char *name;
     struct build (*make)(void);
@@ -261,6 +271,8 @@ static const struct {
     {"exaone4-window", make_exaone4_window, false, NULL},
     {"command-r", make_command_r, false, NULL},
     {"cohere2", make_cohere2, false, NULL},
+    {"deepseek-v3", make_deepseek_v3, false, NULL},
+    {"deepseek-v2-lite", make_deepseek_v2_lite, false, NULL},
 };
 enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
 
