@@ -22,7 +22,7 @@
 
 #define MAX_LANES 32u
 #define ATTN_CHUNK 128u /* positions whose scores share one maximum */
-#define MAX_HEAD_DIM 512u
+#define MAX_HEAD_DIM 576u
 #define K_TILE 32u       /* positions interleaved in the K cache */
 #define RING_SIZE 256u   /* sampled tokens kept for the host */
 #define ROPE_LOW 256u    /* positions covered by the low rotation table */
@@ -37,6 +37,9 @@
 #define SPEC_SPLIT 4 /* 1: one workgroup per chunk, partial results */
 #define SPEC_QUADS 4 /* matvec: quads of rows an invocation has at once; one at least */
 #define SPEC_NORM 5  /* matvec: 0, or slots of an input that it norms and quantises itself */
+#define SPEC_VALUE                                                                                 \
+    5                /* attention, rope_kv: V is K's elements from this one on; 0: it is its own   \
+                      */
 #define SPEC_ROWS 5  /* delta: rows of a matrix that an invocation has of a column */
 #define SPEC_SHAPE 5 /* matmul_cm, matmul_half: m + 256 n + 65536 k of its matrices */
 #define SPEC_OUT 6   /* matvec: what becomes of the results, OUT_... */
@@ -122,8 +125,9 @@ STRUCT(rmsnorm_args)
 STRUCT(quantize_args)
 {
     ROW_ARGS
-    U32 x_stride, y_stride; /* floats; 16-byte units */
+    U32 x_stride, y_stride; /* from token to token: floats; 16-byte units */
     U32 n_cols;             /* as in matvec */
+    U32 x_step, y_step;     /* from one of a token's rows to the next, in the same units */
 };
 
 STRUCT(rope_kv_args)
@@ -175,6 +179,7 @@ STRUCT(norm_rows_args)
     ROW_ARGS
     U32 n, rows;
     U32 x_stride, y_stride; /* floats from token to token */
+    U32 first;              /* of a token, in x and in y */
     U32 g_step;             /* floats from row to row of g; 0: they share it */
     U32 flags;
     F32 inv_n, eps, scale;
@@ -241,13 +246,15 @@ STRUCT(softcap_args)
 /* ---- experts. A pair is a token and one of its n_used experts: number token * n_used + k. ---- */
 #define MAX_EXPERTS 512u
 #define MAX_EXPERTS_USED 32u
+#define MAX_EXPERT_GROUPS 64u
 #define ROUTE_SIGMOID 1u  /* else softmax over all */
 #define ROUTE_RENORMED 2u /* weights are divided by their sum */
-#define ROUTE_BIAS 4u     /* is added for the choice, not in weights */
+#define ROUTE_BIAS 4u     /* is added to probabilities for the choice, not in weights */
 #define ROUTE_SCALES 8u   /* each expert has one, of its weight */
 STRUCT(route_args)
 {
     U32 n_expert, n_used, x_stride, flags;
+    U32 n_group, n_group_used; /* 0: no groups; else the best by the sum of their best two */
     F32 scale;
 };
 
@@ -260,6 +267,7 @@ STRUCT(pairs_args)
 #define EXPERT_LISTS 1u  /* from `pairs`; else one token, and grid z is its k */
 #define EXPERT_X_PAIR 2u /* x has a row for each pair, else for each token */
 #define EXPERT_BIAS 4u
+#define EXPERT_EACH 8u /* every token has all of them: x and y are by token and expert */
 STRUCT(matvec_id_args)
 {
     ROW_ARGS
@@ -268,6 +276,8 @@ STRUCT(matvec_id_args)
     U32 expert_first, expert_count; /* of this shard */
     U32 x_stride, y_stride;         /* as in matvec */
     U32 n_used, capacity, flags;
+    U32 x_step, y_step,
+        y_first; /* EXPERT_EACH: from expert to expert; element of row 0 of the first */
 };
 
 #define MIX_ADD 1u /* to what x holds */

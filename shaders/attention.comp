@@ -21,10 +21,12 @@ layout(binding = 3) writeonly buffer Y { float y[]; };
 layout(binding = 3) writeonly buffer Y4 { uvec4 y4[]; };
 layout(binding = 3) writeonly buffer Y1 { uint y1[]; };
 layout(binding = 4) readonly buffer S { step_args step; };
-/* [chunk if SPLIT, else token][head][2 + head_dim] */
+/* [chunk if SPLIT, else token][head][2 + VALUE_DIM] */
 layout(binding = 5) coherent buffer P { float p[]; };
 layout(binding = 6) coherent buffer C { uint arrived[]; }; /* [head], 0 between dispatches */
 layout(binding = 7) readonly buffer N { float sinks[]; }; /* [n_head] */
+const uint V_FIRST = NORM; /* SPEC_VALUE */
+#define VALUE_DIM (a.head_dim - V_FIRST)
 const uint MOST_DIM = 256u * COLS; /* what a head may have here */
 shared float query[MOST_DIM];
 shared vec4 scores[ATTN_CHUNK / 4u];
@@ -133,6 +135,16 @@ float chunk_sum(uint n)
 /* Elements dim and dim + 1 of V at a position, and what its weight is multiplied by. */
 vec3 value_pair(uint head, uint pos, uint dim)
 {
+    if (V_FIRST != 0u && KV >= KV_TYPE_Q8_0) {
+        uint k = dim % KV_WORD, from = V_FIRST + dim;
+        vec4 v = word4(kc[k_word(head, pos, from, a.head_dim, a.n_ctx)], k / 4u);
+        uint at = k_scale(head, pos, from, a.head_dim, a.n_ctx, a.n_head_kv);
+        return vec3(k % 4u == 0u ? v.xy : v.zw, from_bits(kc[at]));
+    }
+    if (V_FIRST != 0u) {
+        uint e = k_index(head, pos, V_FIRST + dim, a.head_dim, a.n_ctx);
+        return vec3(KV_F16 != 0u ? unpackHalf2x16(kc[e / 2u]) : uintBitsToFloat(uvec2(kc[e], kc[e + 1u])), 1.0);
+    }
     if (KV >= KV_TYPE_Q8_0) { /* a scale applies to its position's weight */
         uint k = dim % KV_WORD;
         vec4 v = word4(vc[v_word(head, pos, dim, a.head_dim, a.n_ctx)], k / 4u);
@@ -180,8 +192,8 @@ void join_chunks(uint head, uint first, uint end, out float m, out float l)
 {
     m = 0.0;
     l = 1.0;
-    uint next = a.n_head * (2u + a.head_dim), at = head * (2u + a.head_dim);
-    for (uint d = gl_LocalInvocationID.x; d < a.head_dim; d += SIZE_X) {
+    uint next = a.n_head * (2u + VALUE_DIM), at = head * (2u + VALUE_DIM);
+    for (uint d = gl_LocalInvocationID.x; d < VALUE_DIM; d += SIZE_X) {
         float o = p[at + first * next + 2u + d];
         m = p[at + first * next];
         l = p[at + first * next + 1u];
@@ -208,7 +220,7 @@ void join_chunks(uint head, uint first, uint end, out float m, out float l)
 /* The head's share of y as 8-bit blocks, from sums[]. */
 void put_blocks(uint head)
 {
-    uint n = a.head_dim / 32u, slots = a.y_steps * a.y_lanes;
+    uint n = VALUE_DIM / 32u, slots = a.y_steps * a.y_lanes;
     for (uint i = gl_LocalInvocationID.x; i < n; i += SIZE_X) {
         vec4 v[8];
         for (uint k = 0u; k < 8u; k++) {
@@ -246,13 +258,13 @@ void main()
     float scale = a.scale;
     if ((a.options & ATTN_TEMPERATURE) != 0u)
         scale = attn_temperature(scale, a.temperature, (step.pos + t) / a.temperature_span);
-    uint at = ((SPLIT != 0u ? chunk : t) * a.n_head + head) * (2u + a.head_dim);
+    uint at = ((SPLIT != 0u ? chunk : t) * a.n_head + head) * (2u + VALUE_DIM);
     bool start = SPLIT != 0u || a.chunk_first == 0u;
     float m = 0.0, l = 0.0;
     if (!start) {
         m = p[at];
         l = p[at + 1u];
-        for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
+        for (uint d = 2u * x; d < VALUE_DIM; d += 2u * SIZE_X) {
             sums[d] = p[at + 2u + d];
             sums[d + 1u] = p[at + 3u + d];
         }
@@ -264,7 +276,7 @@ void main()
             first %= a.n_ctx;
         float m1 = chunk_weights(kv_head, first, n, scale), l1 = chunk_sum(n);
         join j = join_sums(m, l, m1, l1);
-        for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
+        for (uint d = 2u * x; d < VALUE_DIM; d += 2u * SIZE_X) {
             vec2 o = chunk_values(kv_head, first, n, d);
             sums[d] = start ? o.x : join_value(j, sums[d], o.x);
             sums[d + 1u] = start ? o.y : join_value(j, sums[d + 1u], o.y);
@@ -280,7 +292,7 @@ void main()
             p[at] = m;
             p[at + 1u] = l;
         }
-        for (uint d = 2u * x; d < a.head_dim; d += 2u * SIZE_X) {
+        for (uint d = 2u * x; d < VALUE_DIM; d += 2u * SIZE_X) {
             p[at + 2u + d] = sums[d];
             p[at + 3u + d] = sums[d + 1u];
         }
@@ -292,8 +304,8 @@ void main()
     if ((a.options & ATTN_SINKS) != 0u)
         sink = join_sums(m, l, sanitize(sinks[head]), 1.0);
     float inv = recip(sink.l);
-    uint y_at = t * a.y_stride + head * a.head_dim;
-    for (uint d = x; d < a.head_dim; d += SIZE_X) {
+    uint y_at = t * a.y_stride + head * VALUE_DIM;
+    for (uint d = x; d < VALUE_DIM; d += SIZE_X) {
         float v = mul((a.options & ATTN_SINKS) != 0u ? join_value(sink, sums[d], 0.0) : sums[d], inv);
         if ((a.options & ATTN_BLOCKS) != 0u)
             sums[d] = v;

@@ -15,8 +15,10 @@ layout(binding = 1) readonly buffer K { uint kc[]; };
 layout(binding = 2) readonly buffer V { uint vc[]; };
 layout(binding = 3) writeonly buffer Y { float y[]; };
 layout(binding = 4) readonly buffer S { step_args step; };
-layout(binding = 5) buffer P { float p[]; }; /* [token][head][2 + head_dim] */
-const uint ROWS = COLS, ELEMENTS = 1024u; /* at least ROWS * head_dim */
+layout(binding = 5) buffer P { float p[]; }; /* [token][head][2 + VALUE_DIM] */
+const uint V_FIRST = NORM; /* SPEC_VALUE */
+#define VALUE_DIM (a.head_dim - V_FIRST)
+const uint ROWS = COLS, ELEMENTS = COLS == 2u ? 1152u : 1024u; /* at least ROWS * head_dim */
 shared vec4 query[ELEMENTS / 4u]; /* [dim / 4][row] */
 shared float weights[ATTN_CHUNK * ROWS]; /* first the scores */
 shared vec2 sums[ELEMENTS / 2u]; /* [row][dim / 2] */
@@ -95,16 +97,31 @@ void soften(uint first, uint n)
     barrier();
 }
 
+/* From position j of a chunk to the next. */
+uint value_step(uint j)
+{
+    if (V_FIRST == 0u)
+        return a.head_dim;
+    return (j + 1u) % K_TILE != 0u ? 4u : K_TILE * a.head_dim - 4u * (K_TILE - 1u);
+}
+
+uint value_word(uint e)
+{
+    return V_FIRST == 0u ? vc[e] : kc[e];
+}
+
 void add_values(uint first, uint n)
 {
-    uint pairs = a.head_dim / 2u;
+    uint pairs = VALUE_DIM / 2u;
     for (uint d = gl_LocalInvocationID.x; d < pairs; d += SIZE_X) {
         vec2 o[ROWS];
         [[unroll]] for (uint r = 0u; r < ROWS; r++)
             o[r] = vec2(0.0);
-        uint e = v_index(kv_head, first, 2u * d, a.head_dim, a.n_ctx);
-        for (uint j = 0u; j < n; j++, e += a.head_dim) {
-            vec2 v = KV_F16 != 0u ? unpackHalf2x16(vc[e / 2u]) : uintBitsToFloat(uvec2(vc[e], vc[e + 1u]));
+        uint e = V_FIRST == 0u ? v_index(kv_head, first, 2u * d, a.head_dim, a.n_ctx)
+            : k_index(kv_head, first, V_FIRST + 2u * d, a.head_dim, a.n_ctx);
+        for (uint j = 0u; j < n; e += value_step(j), j++) {
+            vec2 v = KV_F16 != 0u ? unpackHalf2x16(value_word(e / 2u))
+                : uintBitsToFloat(uvec2(value_word(e), value_word(e + 1u)));
             [[unroll]] for (uint r = 0u; r < ROWS; r++) {
                 float w = weights[j * ROWS + r];
                 o[r] = vec2(add(o[r].x, mul(w, v.x)), add(o[r].y, mul(w, v.y)));
@@ -123,12 +140,12 @@ void add_values(uint first, uint n)
 
 uint partial_of(uint r)
 {
-    return (row_of(r) / group * a.n_head + head_of(r)) * (2u + a.head_dim);
+    return (row_of(r) / group * a.n_head + head_of(r)) * (2u + VALUE_DIM);
 }
 
 void begin()
 {
-    uint x = gl_LocalInvocationID.x, pairs = a.head_dim / 2u;
+    uint x = gl_LocalInvocationID.x, pairs = VALUE_DIM / 2u;
     for (uint i = x; i < ROWS * a.head_dim / 4u; i += SIZE_X) {
         uint r = i % ROWS, at = row_of(r) / group * a.q_stride + head_of(r) * a.head_dim + i / ROWS * 4u;
         query[i] = vec4(sanitize(q[at]), sanitize(q[at + 1u]), sanitize(q[at + 2u]), sanitize(q[at + 3u]));
@@ -148,13 +165,13 @@ void begin()
 /* What is there up to position `end`. */
 void finish(uint end)
 {
-    uint pairs = a.head_dim / 2u;
+    uint pairs = VALUE_DIM / 2u;
     for (uint i = gl_LocalInvocationID.x; i < ROWS * pairs; i += SIZE_X) {
         uint r = i / pairs, d = i % pairs * 2u, at = partial_of(r), n = positions_of(r);
         if (row_first + r > row_last || n <= a.chunk_first * ATTN_CHUNK)
             continue;
         if (n <= end) {
-            uint out_at = row_of(r) / group * a.y_stride + head_of(r) * a.head_dim + d;
+            uint out_at = row_of(r) / group * a.y_stride + head_of(r) * VALUE_DIM + d;
             float inv = recip(row_l[r]);
             y[out_at] = mul(sums[i].x, inv);
             y[out_at + 1u] = mul(sums[i].y, inv);

@@ -1,7 +1,8 @@
 /*
  * The body of matvec_id.comp and of its variant: y[pair] = W[expert of the pair] x, where W holds the
  * rows of all experts one after the other. x: quads of rows, y: COLS pairs of one expert at a time (a
- * stride through its list), z: expert; or, of one token, the pair. Sums as in matvec.
+ * stride through its list), z: expert; or, of one token, the pair. Where each token has all experts, a
+ * pair's number is its token's. Sums as in matvec.
  */
 #include "common.glsl"
 layout(push_constant) uniform Args { matvec_id_args a; };
@@ -13,6 +14,7 @@ layout(binding = 3) readonly buffer B { float bias[]; }; /* [n_expert][rows] */
 layout(binding = 4) readonly buffer I { uint ids[]; };   /* [pair] */
 layout(binding = 5) readonly buffer L { uint list[]; };  /* [n_expert][capacity] */
 layout(binding = 6) readonly buffer C { uint count[]; }; /* [n_expert] */
+layout(binding = 6) readonly buffer S { step_args step; }; /* EXPERT_EACH */
 const uint RESULTS = 4u * COLS; /* number r * COLS + c */
 #define TREE_RESULTS RESULTS
 #include "tree.glsl"
@@ -80,9 +82,10 @@ void sum_lanes(out float acc[RESULTS], uint quad, uint x_first[COLS])
 void do_pairs(uint expert, uint q, uint pair[COLS], uint n)
 {
     float acc[RESULTS];
-    uint x_first[COLS], n_quads = a.rows / 4u;
+    uint x_first[COLS], n_quads = a.rows / 4u, y_first = a.y_first + expert * a.y_step;
+    bool by_number = (a.flags & (EXPERT_X_PAIR | EXPERT_EACH)) != 0u;
     for (uint c = 0u; c < COLS; c++)
-        x_first[c] = ((a.flags & EXPERT_X_PAIR) != 0u ? pair[c] : pair[c] / a.n_used) * a.x_stride;
+        x_first[c] = (by_number ? pair[c] : pair[c] / a.n_used) * a.x_stride + expert * a.x_step;
     sum_lanes(acc, ((expert - a.expert_first) * n_quads + min(q, n_quads - 1u)) * a.quad_u4, x_first);
     if (SIZE_X > 1u) {
         for (uint i = 0u; i < RESULTS; i++)
@@ -95,7 +98,7 @@ void do_pairs(uint expert, uint q, uint pair[COLS], uint n)
         if ((a.flags & EXPERT_BIAS) != 0u && q < n_quads)
             sum = add(sum, bias[expert * a.rows + row]);
         if (q < n_quads && c < n)
-            y[pair[c] * a.y_stride + row] = sum;
+            y[pair[c] * a.y_stride + y_first + row] = sum;
     }
     if (SIZE_X > 1u)
         barrier();
@@ -103,14 +106,16 @@ void do_pairs(uint expert, uint q, uint pair[COLS], uint n)
 
 void main()
 {
-    bool lists = (a.flags & EXPERT_LISTS) != 0u;
-    uint expert = lists ? a.expert_first + gl_WorkGroupID.z : ids[gl_WorkGroupID.z];
+    bool each = (a.flags & EXPERT_EACH) != 0u, lists = (a.flags & EXPERT_LISTS) != 0u;
+    uint expert = lists || each ? a.expert_first + gl_WorkGroupID.z : ids[gl_WorkGroupID.z];
     if (expert < a.expert_first || expert - a.expert_first >= a.expert_count)
         return;
-    uint n_quads = a.rows / 4u, n_pairs = lists ? count[expert] : 1u, pair[COLS];
+    uint n_quads = a.rows / 4u, n_pairs = each ? step.n_tokens : lists ? count[expert] : 1u, pair[COLS];
     for (uint first = gl_WorkGroupID.y * COLS; first < n_pairs; first += gl_NumWorkGroups.y * COLS) {
-        for (uint c = 0u; c < COLS; c++)
-            pair[c] = lists ? list[expert * a.capacity + min(first + c, n_pairs - 1u)] : gl_WorkGroupID.z;
+        for (uint c = 0u; c < COLS; c++) {
+            uint i = min(first + c, n_pairs - 1u);
+            pair[c] = each ? i : lists ? list[expert * a.capacity + i] : gl_WorkGroupID.z;
+        }
         for (uint g = gl_WorkGroupID.x * SIZE_Y; g < n_quads; g += gl_NumWorkGroups.x * SIZE_Y)
             do_pairs(expert, g + gl_LocalInvocationID.y, pair, n_pairs - first);
     }

@@ -62,8 +62,8 @@ void main()
     bool last = (a.flags & NORM_LAST) != 0u;
     if (t >= (last ? 1u : step.n_tokens))
         return;
-    uint from = (last ? step.n_tokens - 1u : t) * a.x_stride + r * a.n;
-    uint to = t * a.y_stride + r * a.n;
+    uint from = (last ? step.n_tokens - 1u : t) * a.x_stride + a.first + r * a.n;
+    uint to = t * a.y_stride + a.first + r * a.n;
     float mean = 0.0;
     if ((a.flags & NORM_CENTRED) != 0u)
         mean = sanitize(row_mean(from, false, 0.0));

@@ -1,6 +1,6 @@
 #version 450
 /*
- * Rotates Q (in place) and K by position, and stores K and V in the cache. An invocation owns four
+ * Rotates Q (in place) and K by position, and stores K in the cache, and V if it has its own. An invocation owns four
  * neighbouring elements, that is two rotated pairs (2i, 2i + 1); y: token.
  */
 #include "common.glsl"
@@ -12,6 +12,7 @@ layout(binding = 1) writeonly buffer K { uint kc[]; };
 layout(binding = 2) writeonly buffer V { uint vc[]; };
 layout(binding = 3) readonly buffer R { vec2 rot[]; }; /* low [256][n_rot/2], high [..][n_rot/2] */
 layout(binding = 4) readonly buffer S { step_args step; };
+const uint V_FIRST = NORM; /* SPEC_VALUE */
 #include "rope.glsl"
 #include "kv_store.glsl"
 
@@ -38,7 +39,7 @@ void main()
 {
     uint t = gl_WorkGroupID.y, i = gl_WorkGroupID.x * SIZE_X + gl_LocalInvocationID.x;
     uint per_head = a.head_dim / 4u, head = i / per_head, dim = i % per_head * 4u;
-    if (t >= step.n_tokens || head >= a.n_head + 2u * a.n_head_kv)
+    if (t >= step.n_tokens || head >= a.n_head + (V_FIRST != 0u ? 1u : 2u) * a.n_head_kv)
         return;
     uint pos = step.pos + t, kind = 0u, first = 0u;
     if (head >= a.n_head + a.n_head_kv) {

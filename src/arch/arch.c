@@ -37,14 +37,15 @@ bool arch_needs(const struct model_params *p, enum kernel base)
     switch (base) {
     case K_route:
     case K_pairs:
-    case K_matvec_id:
     case K_mix:
         return p->experts.n > 0;
+    case K_matvec_id:
+        return p->experts.n > 0 || p->latent.rank > 0;
     case K_glu:
         return p->experts.n > 0 || p->act != GLU_SILU || p->n_layer_input > 0 ||
                p->state.n_head > 0 || p->blocks & (BLOCK_FFN_PLAIN | BLOCK_ATTN_GATED);
     case K_norm_rows:
-        return p->layer_norm || p->n_layer_input > 0 || p->state.n_head > 0 ||
+        return p->layer_norm || p->n_layer_input > 0 || p->state.n_head > 0 || p->latent.rank > 0 ||
                p->blocks &
                    (BLOCK_POST_NORM | BLOCK_HEAD_NORM | BLOCK_MAYBE_HEAD_NORM | BLOCK_WIDE_NORM);
     case K_conv:

@@ -268,6 +268,8 @@ static void build_layer(const struct build *b, uint32_t layer)
     struct matvec_input in;
     if (b->p->layers[layer] & LAYER_STATE) {
         in = arch_build_state(b, layer);
+    } else if (b->p->blocks & BLOCK_LATENT) {
+        in = arch_build_latent(b, layer);
     } else {
         struct attention a = attention_of(b, layer);
         build_qkv(b, l, &a);

@@ -70,7 +70,7 @@ static void build_experts(const struct build *b, const struct model_layer *l)
         normed = build_norm(b, l);
     struct matvec_input in = arch_input_for(b, normed, s->embd_q8, all, beside ? 1 : 7, 0);
     op_matvec(b->list, s->scores, 0, &l->router, &in, l->router.bias, false, 0);
-    op_route(b->list, &s->pairs, s->scores, &x->routing, (struct gpu_view){0}, l->experts_scales);
+    op_route(b->list, &s->pairs, s->scores, &x->routing, l->choice_bias, l->experts_scales);
     if (beside) {
         arch_norm_to(b, s->norm, s->x, l->experts_norm, false, 0);
         in = arch_input_for(b, s->norm, s->embd_q8, all + 1, 4, 0);

@@ -37,6 +37,8 @@ struct matvec_input arch_gate_mixed(
     const struct build *b, const struct model_layer *l, uint32_t act);
 /* state.c: what a layer with a recurrent state has in place of attention, up to attn_out. */
 struct matvec_input arch_build_state(const struct build *b, uint32_t layer);
+/* latent.c: attention over a latent, up to attn_out. */
+struct matvec_input arch_build_latent(const struct build *b, uint32_t layer);
 /* ffn.c: the feed-forward part of a layer; s->norm: its input, if the model has no norm for it. */
 void arch_build_ffn(const struct build *b, const struct model_layer *l);
 

@@ -168,7 +168,10 @@ static void read_shape(struct arch_reader *r, struct model_params *p)
     p->n_layer -= p->n_next;
     p->head.n_head = arch_need_u32(r, "attention.head_count", 1, 4096);
     p->head.head_dim = p->n_embd / p->head.n_head;
-    arch_read_head(r, "", &p->head);
+    if (p->blocks & BLOCK_LATENT)
+        arch_read_latent(r, p);
+    else
+        arch_read_head(r, "", &p->head);
     read_layers(r, p);
 }
 
@@ -250,24 +253,6 @@ void arch_global_unmarked(struct model_params *p)
 {
     for (uint32_t i = 0; p->attention.window && i < p->n_layer; i++)
         p->layers[i] |= p->layers[i] & LAYER_LOCAL ? 0 : LAYER_NO_ROPE;
-}
-
-void arch_read_experts(struct arch_reader *r, struct model_params *p)
-{
-    struct model_experts *x = &p->experts;
-    x->n = arch_read_u32(r, "expert_count", 0, 0, MAX_EXPERTS);
-    if (!x->n)
-        return;
-    uint32_t most = x->n < MAX_EXPERTS_USED ? x->n : MAX_EXPERTS_USED;
-    x->n_used = arch_need_u32(r, "expert_used_count", 1, most);
-    x->n_ff = arch_read_u32(r, "expert_feed_forward_length", p->n_ff, 1, 1u << 20);
-    x->routing = (struct routing){.renormed = true, .scale = 1};
-    if (r->status == HEKLA_OK && (x->n_ff % 4 || p->n_embd % 4))
-        r->status = hekla_fail(r->err, HEKLA_UNSUPPORTED,
-            "%s: experts of %u x %u are not supported, only multiples of 4", r->file, x->n_ff,
-            p->n_embd);
-    p->blocks = (p->blocks & ~(BLOCK_FFN | BLOCK_FFN_FUSED)) | BLOCK_EXPERTS;
-    p->state.blocks |= p->state.blocks ? BLOCK_EXPERTS : 0;
 }
 
 void arch_read_encoder(struct arch_reader *r, struct model_params *p)

@@ -14,6 +14,7 @@
 #define EACH RULE_LAYER
 #define ROT RULE_ROTATED
 #define XP RULE_EXPERTS
+#define HEADS RULE_HEADS
 #define ATTENTION (BLOCK_ATTN | BLOCK_ATTN_MAYBE_V | BLOCK_ATTN_FUSED | BLOCK_ATTN_GATED)
 
 /* clang-format off */
@@ -65,6 +66,18 @@ static const struct weight_rule rules[] = {
     {"blk.%u.attn_q_norm.weight", WEIGHT_HEADS, DIM_Q, DIM_HEADS, EACH, BLOCK_WIDE_NORM, LAYER(head_norm), 0, 0},
     {"blk.%u.attn_k_norm.weight", WEIGHT_HEADS, DIM_KV, DIM_HEADS_KV, EACH, BLOCK_WIDE_NORM, LAYER(head_norm), 0, 0},
     {"blk.%u.attn_sinks.weight", VECTOR, DIM_HEADS, DIM_ONE, EACH, BLOCK_SINKS, LAYER(sinks), 0, 0},
+    {"blk.%u.attn_q.weight", MATRIX, DIM_LATENT_Q, DIM_LATENT_PLAIN, EACH, BLOCK_LATENT_Q, LAYER(q_plain), 0, SLICE_PLAIN},
+    {"blk.%u.attn_q.weight", MATRIX, DIM_LATENT_Q, DIM_LATENT_ROTATED, EACH | HEADS, BLOCK_LATENT_Q, LAYER(q_rotated), 0, SLICE_ROTATED},
+    {"blk.%u.attn_q_a.weight", MATRIX, DIM_EMBD, DIM_LATENT_Q, EACH, BLOCK_LATENT_Q_A, LAYER(q_a), 0, 0},
+    {"blk.%u.attn_q_a_norm.weight", VECTOR, DIM_LATENT_Q, DIM_ONE, EACH, BLOCK_LATENT_Q_A, LAYER(q_a_norm), 0, 0},
+    {"blk.%u.attn_q_b.weight", MATRIX, DIM_LATENT_Q, DIM_LATENT_PLAIN, EACH, BLOCK_LATENT_Q_A, LAYER(q_plain), 0, SLICE_PLAIN},
+    {"blk.%u.attn_q_b.weight", MATRIX, DIM_LATENT_Q, DIM_LATENT_ROTATED, EACH | HEADS, BLOCK_LATENT_Q_A, LAYER(q_rotated), 0, SLICE_ROTATED},
+    {"blk.%u.attn_kv_a_mqa.weight", MATRIX, DIM_EMBD, DIM_ROT, EACH, BLOCK_LATENT, LAYER(k_rotated), LAYER(kv_a), SLICE_LATENT_ROTATED},
+    {"blk.%u.attn_kv_a_mqa.weight", MATRIX, DIM_EMBD, DIM_LATENT, EACH, BLOCK_LATENT, LAYER(kv_latent), LAYER(kv_a), SLICE_LATENT},
+    {"blk.%u.attn_kv_a_norm.weight", VECTOR, DIM_LATENT, DIM_ONE, EACH, BLOCK_LATENT, LAYER(kv_a_norm), 0, 0},
+    {"blk.%u.attn_k_b.weight", MATRIX, DIM_LATENT_HEAD, DIM_LATENT, EACH | HEADS, BLOCK_LATENT, LAYER(k_b), 0, 0},
+    {"blk.%u.attn_v_b.weight", MATRIX, DIM_LATENT, DIM_LATENT_VALUE, EACH | HEADS, BLOCK_LATENT, LAYER(v_b), 0, 0},
+    {"blk.%u.attn_output.weight", MATRIX, DIM_LATENT_VALUES, DIM_EMBD, EACH, BLOCK_LATENT, LAYER(attn_out), 0, 0},
     {"blk.%u.attn_output.weight", MATRIX, DIM_Q, DIM_EMBD, EACH, ATTENTION, LAYER(attn_out), 0, 0},
     {"blk.%u.attn_output.bias", BIAS, DIM_ONE, DIM_EMBD, EACH | OPT, ATTENTION, LAYER(attn_out), 0, 0},
     {"blk.%u.attn_output_norm.weight", VECTOR, DIM_EMBD, DIM_ONE, EACH, BLOCK_ENCODER, LAYER(attn_sum_norm), 0, 0},
@@ -108,6 +121,7 @@ static const struct weight_rule rules[] = {
 
     {"blk.%u.ffn_gate_inp.weight", MATRIX, DIM_EMBD, DIM_EXPERTS, EACH, BLOCK_EXPERTS | BLOCK_EXPERTS_FUSED, LAYER(router), 0, 0},
     {"blk.%u.ffn_gate_inp.bias", BIAS, DIM_ONE, DIM_EXPERTS, EACH | OPT, BLOCK_EXPERTS | BLOCK_EXPERTS_FUSED, LAYER(router), 0, 0},
+    {"blk.%u.exp_probs_b.bias", VECTOR, DIM_EXPERTS, DIM_ONE, EACH | OPT, BLOCK_CHOICE_BIAS, LAYER(choice_bias), 0, 0},
     {"blk.%u.ffn_gate_exps.weight", TURNS, DIM_EMBD, DIM_FF_EXPERT, EACH | XP, BLOCK_EXPERTS, LAYER(experts_gate), LAYER(experts_both), 0},
     {"blk.%u.ffn_up_exps.weight", TURNS, DIM_EMBD, DIM_FF_EXPERT, EACH | XP, BLOCK_EXPERTS, LAYER(experts_up), LAYER(experts_both), 0},
     {"blk.%u.ffn_down_exps.weight", MATRIX, DIM_FF_EXPERT, DIM_EMBD, EACH | XP, BLOCK_EXPERTS | BLOCK_EXPERTS_FUSED, LAYER(experts_down), 0, 0},

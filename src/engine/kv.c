@@ -187,7 +187,7 @@ hekla_status session_kv_save(
     hekla_status status = open_mover(&m, s, GPU_MEMORY_READBACK, err);
     for (uint32_t i = 0; i < 2 * s->model->m.params.n_layer && status == HEKLA_OK; i++) {
         struct piece piece = {.kv = &s->scratch.kv[i / 2], .is_v = i % 2, .end = s->pos};
-        if (!model_has_kv(&s->model->m.params, i / 2))
+        if (!model_has_kv(&s->model->m.params, i / 2) || (piece.is_v && piece.kv->value_first))
             continue;
         choose_layer(&m, i / 2);
         piece.first = session_layer_is_local(s, i / 2) ? session_local_first(s) : 0;
@@ -216,7 +216,7 @@ hekla_status session_kv_restore(
     hekla_status status = open_mover(&m, s, GPU_MEMORY_UPLOAD, err);
     for (uint32_t i = 0; i < 2 * s->model->m.params.n_layer && status == HEKLA_OK; i++) {
         struct piece piece = {.kv = &s->scratch.kv[i / 2], .is_v = i % 2, .end = s->pos};
-        if (!model_has_kv(&s->model->m.params, i / 2))
+        if (!model_has_kv(&s->model->m.params, i / 2) || (piece.is_v && piece.kv->value_first))
             continue;
         choose_layer(&m, i / 2);
         if (session_layer_is_local(s, i / 2)) {

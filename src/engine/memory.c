@@ -46,7 +46,8 @@ static uint64_t position_bytes(const struct hekla_session *s, bool local)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < session_kv_layers(s); i++)
-        sum += session_layer_is_local(s, i) == local ? 2 * kv_bytes(s, i, 1) : 0;
+        if (session_layer_is_local(s, i) == local)
+            sum += op_kv_bytes(s->kv_type, model_kv_elements(&s->model->m.params, i));
     return sum;
 }
 
@@ -144,6 +145,22 @@ static void reserve_experts(struct hekla_session *s)
         c->experts_sum = reserve_rows(s, t, s->model->m.params.n_embd);
 }
 
+/* What attention over a latent works in. */
+static void reserve_latent(struct hekla_session *s)
+{
+    const struct model_params *p = &s->model->m.params;
+    struct arch_scratch *c = &s->scratch;
+    uint32_t t = s->n_batch, n_head = p->head.n_head;
+    if (p->latent.q_rank) {
+        c->q_a = reserve_rows(s, t, p->latent.q_rank);
+        c->q_a_q8 = reserve_q8(s, t, p->latent.q_rank);
+    }
+    c->q_plain = reserve_rows(s, t, n_head * p->latent.head_dim);
+    c->q_plain_q8 = reserve_q8(s, t * n_head, p->latent.head_dim);
+    c->latent_out = reserve_rows(s, t, n_head * p->latent.rank);
+    c->latent_out_q8 = reserve_q8(s, t * n_head, p->latent.rank);
+}
+
 /* What layers with a recurrent state work in, and what they keep. */
 static hekla_status reserve_state(struct hekla_session *s, struct hekla_error *err)
 {
@@ -171,6 +188,8 @@ static uint32_t most_attention(const struct model_params *p)
     uint32_t q = (uint32_t)model_widest(p, DIM_Q);
     uint32_t inner = (uint32_t)model_dim(p, DIM_STATE_OUT, 0);
     inner = p->state.taps && !inner ? p->n_embd : inner;
+    if (p->latent.rank)
+        return (uint32_t)model_dim(p, DIM_LATENT_VALUES, 0);
     return q > inner ? q : inner;
 }
 
@@ -183,7 +202,7 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     uint32_t ff = p->n_ff > p->experts.n_ff_shared ? p->n_ff : p->experts.n_ff_shared;
     struct head_shape widest = p->head;
     for (uint32_t i = 0; i < p->n_layer; i++) {
-        uint32_t own = (uint32_t)(model_dim(p, DIM_Q, i) + 2 * model_dim(p, DIM_KV, i));
+        uint32_t own = (uint32_t)model_dim(p, DIM_Q, i) + model_kv_elements(p, i);
         qkv = own > qkv ? own : qkv;
     }
     widest.head_dim = (uint32_t)model_widest(p, DIM_HEAD);
@@ -207,6 +226,8 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
     model_store_reserve(s->memory, op_attention_partial_bytes(widest, n_ctx, t), &c->partials);
     if (p->experts.n)
         reserve_experts(s);
+    if (p->latent.rank)
+        reserve_latent(s);
     if (p->n_layer_input) {
         c->input_first = round_up(p->n_layer_input, 64); /* it is bound there */
         c->inputs = reserve_rows(s, t, c->input_first + p->n_layer * p->n_layer_input);
@@ -221,15 +242,16 @@ static hekla_status reserve_all(struct hekla_session *s, struct hekla_error *err
         if (i >= session_kv_layers(s) || !model_has_kv(p, i))
             continue;
         bool local = session_layer_is_local(s, i);
-        c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx, .type = s->kv_type};
+        c->kv[i] = (struct kv_cache){.n_ctx = local ? session_ring(s) : n_ctx,
+            .type = s->kv_type,
+            .value_first = model_value_first(p)};
         model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].k);
-        model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].v);
+        if (!c->kv[i].value_first)
+            model_store_reserve(s->memory, kv_bytes(s, i, c->kv[i].n_ctx), &c->kv[i].v);
     }
     return s->state_slots ? reserve_state(s, err) : HEKLA_OK;
 }
 
-/* The padding of rows is 0 and stays so, rows without padding need no clearing; attention's partial
- * results begin as zeros. */
 /* Runs commands that fill with zeros and ends them. */
 static hekla_status run_fill(
     struct hekla_session *s, struct gpu_commands *commands, struct hekla_error *err)
@@ -244,6 +266,8 @@ static hekla_status run_fill(
     return status;
 }
 
+/* The padding of rows is 0 and stays so, rows without padding need no clearing; attention's partial
+ * results begin as zeros. */
 hekla_status session_clear(struct hekla_session *s, struct hekla_error *err)
 {
     const struct arch_scratch *c = &s->scratch;
@@ -275,7 +299,8 @@ hekla_status session_clear_cache(struct hekla_session *s, struct hekla_error *er
         if (!model_has_kv(&s->model->m.params, i))
             continue;
         gpu_commands_fill_zero(commands, s->scratch.kv[i].k);
-        gpu_commands_fill_zero(commands, s->scratch.kv[i].v);
+        if (s->scratch.kv[i].v.buffer)
+            gpu_commands_fill_zero(commands, s->scratch.kv[i].v);
     }
     return run_fill(s, commands, err);
 }
@@ -315,6 +340,15 @@ uint32_t session_default_kv(const struct hekla_model *model)
     return KV_TYPE_F32;
 }
 
+/* Most tokens of a step of whose heads a binding holds the queries; at most `most`. */
+static uint32_t latent_batch(const struct hekla_session *s, uint32_t most)
+{
+    const struct gpu_caps *caps = gpu_device_caps(s->model->m.dev);
+    uint64_t range = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
+    uint64_t fits = range / (4 * (model_widest(&s->model->m.params, DIM_Q) + MAX_HEAD_DIM));
+    return fits < 1 ? 1 : fits < most ? (uint32_t)fits : most;
+}
+
 hekla_status session_place(struct hekla_session *s, const struct hekla_session_options *options,
     uint64_t available, struct hekla_error *err)
 {
@@ -342,6 +376,8 @@ hekla_status session_place(struct hekla_session *s, const struct hekla_session_o
     s->n_batch = p->attention.whole ? s->n_ctx : s->n_batch;
     s->n_batch = s->n_batch < s->n_ctx ? s->n_batch : s->n_ctx;
     uint32_t most_batch = p->experts.n ? MOST_BATCH / p->experts.n_used : MOST_BATCH;
+    if (p->latent.rank)
+        most_batch = latent_batch(s, most_batch);
     s->n_batch = s->n_batch < most_batch ? s->n_batch : most_batch;
     uint64_t rows =
         ALL_LOGITS_BYTES / ((s->embeddings ? p->n_embd : (uint64_t)p->n_vocab) * 4 + 128);

@@ -222,7 +222,7 @@ static void predict_memory(
     const struct model_params *m = &p->target->m.params;
     uint64_t per = 0;
     for (uint32_t i = 0; i < m->n_layer; i++)
-        per += 2 * model_dim(m, DIM_KV, i);
+        per += model_kv_elements(m, i);
     uint64_t all = model_store_bytes(s->memory), cache = per * 2 * s->n_ctx;
     uint32_t *const ctx[] = {&out->n_ctx_f16, &out->n_ctx_f32};
     out->weights_bytes = p->target->m.device_bytes;
@@ -256,6 +256,10 @@ static hekla_status predict(struct prediction *p, const struct hekla_model_optio
         status = hekla_fail(err, HEKLA_UNSUPPORTED,
             "embedding models cannot be predicted: only layers of models that write text are "
             "measured");
+    if (status == HEKLA_OK && p->target->m.params.latent.rank)
+        status = hekla_fail(err, HEKLA_UNSUPPORTED,
+            "models with attention over a latent cannot be predicted: only layers with K and V of "
+            "their own are measured");
     status = status ? status : open_layer(p, options, err);
     if (status != HEKLA_OK)
         return status;

@@ -28,7 +28,7 @@ static struct session_file describe(const struct hekla_session *s)
         .n_state = session_state_saved(s, s->pos),
         .flags = (s->logits == LOGITS_ON_HOST ? SESSION_HAS_LOGITS : 0) |
                  (s->scratch.short_context ? SESSION_SHORT_ROTATIONS : 0) |
-                 (s->fast ? SESSION_FAST : 0),
+                 (s->fast ? SESSION_FAST : 0) | (model_value_first(p) ? SESSION_KEYS_ALONE : 0),
     };
     for (uint32_t i = 0; i < p->n_layer; i++) {
         bool local = session_layer_is_local(s, i);
@@ -149,7 +149,8 @@ static hekla_status check_match(const struct hekla_session *s, const struct sess
             strcmp(f->model_name, own.model_name) ? own.model_name : "this one of the same name");
     if (f->n_layer != own.n_layer || f->n_local != own.n_local || f->width != own.width ||
         f->width_local != own.width_local || f->n_vocab != own.n_vocab || f->window != own.window ||
-        f->n_state != session_state_saved(s, f->n_tokens))
+        f->n_state != session_state_saved(s, f->n_tokens) ||
+        (f->flags ^ own.flags) & SESSION_KEYS_ALONE)
         return hekla_fail(
             err, HEKLA_FORMAT, "%s: damaged: its cache has not the shape of its model's", name);
     if (f->kv_type != own.kv_type)

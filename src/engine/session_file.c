@@ -45,8 +45,9 @@ void session_file_put_head(const struct session_file *f, uint8_t out[SESSION_HEA
 
 bool session_file_place(struct session_file *f)
 {
-    uint64_t global = 2 * op_kv_bytes(f->kv_type, f->width);
-    uint64_t local = 2 * op_kv_bytes(f->kv_type, f->width_local), bytes;
+    uint64_t parts = f->flags & SESSION_KEYS_ALONE ? 1 : 2, bytes;
+    uint64_t global = parts * op_kv_bytes(f->kv_type, f->width);
+    uint64_t local = parts * op_kv_bytes(f->kv_type, f->width_local);
     bool fits = !__builtin_mul_overflow(global, f->n_tokens, &global) &&
                 !__builtin_mul_overflow(local, f->n_tokens - f->local_first, &local) &&
                 !__builtin_add_overflow(global, local, &bytes);
@@ -85,7 +86,7 @@ static const char *find_fault(const struct session_file *f)
         return "it has impossible heads";
     if (f->n_tokens > f->n_ctx || f->local_first > f->n_tokens || f->n_ctx > INT32_MAX)
         return "it has an impossible number of tokens";
-    if (f->n_vocab == 0 || f->n_vocab > INT32_MAX || f->flags > 7 ||
+    if (f->n_vocab == 0 || f->n_vocab > INT32_MAX || f->flags > 15 ||
         (f->flags & SESSION_HAS_LOGITS && f->n_tokens == 0))
         return "it has impossible logits";
     return NULL;

@@ -101,6 +101,7 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     op->spec[SPEC_COLS] = (shape.head_dim + 255) / 256;
     op->spec[SPEC_KV] = kv->type;
     op->spec[SPEC_SPLIT] = split;
+    op->spec[SPEC_VALUE] = kv->value_first;
     op->groups[0] = shape.n_head;
     op->groups[1] = list->n_tokens;
     if (split) {
@@ -109,7 +110,7 @@ static struct op *append_attention(struct op_list *list, struct rows y, struct r
     }
     op_bind(op, 0, qkv.view, true, false);
     op_bind(op, 1, kv->k, true, false);
-    op_bind(op, 2, kv->v, true, false);
+    op_bind(op, 2, kv->value_first ? kv->k : kv->v, true, false);
     op_bind(op, 3, y.view, false, true);
     op_bind(op, 4, list->step, true, false);
     op_bind(op, 5, partials, true, true);
@@ -150,11 +151,12 @@ static void append_tile(struct op_list *list, struct rows y, struct rows qkv,
     op->spec[SPEC_SIZE_X] = size;
     op->spec[SPEC_COLS] = rows;
     op->spec[SPEC_KV] = kv->type;
+    op->spec[SPEC_VALUE] = kv->value_first;
     op->groups[0] = shape.n_head_kv;
     op->groups[1] = (list->n_tokens * (shape.n_head / shape.n_head_kv) + rows - 1) / rows;
     op_bind(op, 0, qkv.view, true, false);
     op_bind(op, 1, kv->k, true, false);
-    op_bind(op, 2, kv->v, true, false);
+    op_bind(op, 2, kv->value_first ? kv->k : kv->v, true, false);
     op_bind(op, 3, y.view, false, true);
     op_bind(op, 4, list->step, true, false);
     op_bind(op, 5, partials, true, true);
@@ -201,7 +203,7 @@ void op_attention_q8(struct op_list *list, struct rows_q8 y, struct rows qkv,
 {
     assert(op_can_attention_q8(list, shape));
     assert(!o->window || kv->n_ctx % ATTN_CHUNK == 0);
-    assert(y.layout.n_blocks == shape.n_head * shape.head_dim / 32);
+    assert(y.layout.n_blocks == shape.n_head * (shape.head_dim - kv->value_first) / 32);
     struct op *op =
         append_attention(list, (struct rows){.view = y.view}, qkv, kv, partials, shape, 0, o);
     struct attention_args *args = (void *)op->args;

@@ -8,6 +8,8 @@ void op_route(struct op_list *list, const struct expert_pairs *to, struct rows x
 {
     struct op *op = op_append(list, K_route, -1);
     assert(x.n <= MAX_EXPERTS && to->n_used <= MAX_EXPERTS_USED && to->n_used <= x.n);
+    assert(!p->n_group ||
+           (p->n_group <= MAX_EXPERT_GROUPS && x.n % p->n_group == 0 && x.n / p->n_group >= 2));
     op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 32;
     op->groups[0] = list->n_tokens;
     op_bind(op, 0, x.view, true, false);
@@ -23,6 +25,8 @@ void op_route(struct op_list *list, const struct expert_pairs *to, struct rows x
             .x_stride = x.stride,
             .flags = (p->sigmoid ? ROUTE_SIGMOID : 0) | (p->renormed ? ROUTE_RENORMED : 0) |
                      (bias.buffer ? ROUTE_BIAS : 0) | (scales.buffer ? ROUTE_SCALES : 0),
+            .n_group = p->n_group,
+            .n_group_used = p->n_group_used,
             .scale = p->scale,
         },
         sizeof(struct route_args));
@@ -63,6 +67,31 @@ static void choose_shape(
     op->groups[2] = one ? n_used : n_expert;
 }
 
+/* The rows of a shard of w, which has whole experts; what is not there yet: where x and y are. */
+static struct op *append_shard(struct op_list *list, const struct matrix *w, uint32_t i,
+    uint32_t rows, uint32_t n_used, struct matvec_id_args *args)
+{
+    const struct matrix_shard *shard = &w->shards[i];
+    struct op *op = op_append(list, choose_variant(list, (int)w->quant), (int)w->quant);
+    assert(shard->row_first % rows == 0 && shard->n_rows % rows == 0);
+    choose_shape(list, op, rows, n_used, shard->n_rows / rows);
+    op_bind(op, 0, shard->view, true, false);
+    op_bind(op, 3, w->bias.buffer ? w->bias : list->step, true, false);
+    *args = (struct matvec_id_args){
+        .n_blocks = w->layout.n_blocks,
+        .steps = w->layout.steps,
+        .lanes = w->layout.lanes,
+        .n_rows = shard->n_rows,
+        .quad_u4 = w->layout.quad_u4,
+        .rows = rows,
+        .expert_first = shard->row_first / rows,
+        .expert_count = shard->n_rows / rows,
+        .n_used = n_used,
+        .flags = w->bias.buffer ? EXPERT_BIAS : 0,
+    };
+    return op;
+}
+
 void op_matvec_id(struct op_list *list, struct rows y, const struct matrix *w, uint32_t n_expert,
     const struct matvec_input *x, bool x_by_pair, const struct expert_pairs *pairs)
 {
@@ -70,35 +99,44 @@ void op_matvec_id(struct op_list *list, struct rows y, const struct matrix *w, u
     uint32_t rows = w->n_rows / n_expert;
     assert(rows % 4 == 0 && w->n_rows % n_expert == 0);
     for (uint32_t i = 0; i < w->n_shards; i++) {
-        const struct matrix_shard *shard = &w->shards[i];
-        struct op *op = op_append(list, choose_variant(list, (int)w->quant), (int)w->quant);
-        assert(shard->row_first % rows == 0 && shard->n_rows % rows == 0);
-        choose_shape(list, op, rows, pairs->n_used, shard->n_rows / rows);
-        op_bind(op, 0, shard->view, true, false);
+        struct matvec_id_args args;
+        struct op *op = append_shard(list, w, i, rows, pairs->n_used, &args);
         op_bind(op, 1, is_int ? x->q8.view : x->f32.view, true, false);
         op_bind(op, 2, y.view, false, true);
-        op_bind(op, 3, w->bias.buffer ? w->bias : list->step, true, false);
         op_bind(op, 4, pairs->ids, true, false);
         op_bind(op, 5, pairs->list, true, false);
         op_bind(op, 6, pairs->count, true, false);
-        op_set_args(op,
-            &(struct matvec_id_args){
-                .n_blocks = w->layout.n_blocks,
-                .steps = w->layout.steps,
-                .lanes = w->layout.lanes,
-                .n_rows = shard->n_rows,
-                .quad_u4 = w->layout.quad_u4,
-                .rows = rows,
-                .expert_first = shard->row_first / rows,
-                .expert_count = shard->n_rows / rows,
-                .x_stride = is_int ? x->q8.stride_u4 : x->f32.stride / 4,
-                .y_stride = y.stride,
-                .n_used = pairs->n_used,
-                .capacity = pairs->capacity,
-                .flags = (list->n_tokens > 1 ? EXPERT_LISTS : 0) | (x_by_pair ? EXPERT_X_PAIR : 0) |
-                         (w->bias.buffer ? EXPERT_BIAS : 0),
-            },
-            sizeof(struct matvec_id_args));
+        args.x_stride = is_int ? x->q8.stride_u4 : x->f32.stride / 4;
+        args.y_stride = y.stride;
+        args.capacity = pairs->capacity;
+        args.flags |= (list->n_tokens > 1 ? EXPERT_LISTS : 0) | (x_by_pair ? EXPERT_X_PAIR : 0);
+        op_set_args(op, &args, sizeof(args));
+    }
+}
+
+void op_matvec_each(struct op_list *list, struct rows y, uint32_t y_first, uint32_t y_step,
+    const struct matrix *w, uint32_t n_expert, const struct matvec_input *x, bool x_by_expert)
+{
+    bool is_int = quant_types[w->quant].class == QUANT_CLASS_INT;
+    uint32_t rows = w->n_rows / n_expert, n_x = x_by_expert ? n_expert : 1;
+    assert(rows % 4 == 0 && w->n_rows == rows * n_expert && rows <= y_step);
+    assert(!x_by_expert || w->layout.n % 32 == 0);
+    for (uint32_t i = 0; i < w->n_shards; i++) {
+        struct matvec_id_args args;
+        struct op *op = append_shard(list, w, i, rows, n_expert, &args);
+        op->groups[2] = args.expert_count;
+        op_bind(op, 1, is_int ? x->q8.view : x->f32.view, true, false);
+        op_bind(op, 2, y.view, false, true);
+        op_bind(op, 4, list->step, true, false);
+        op_bind(op, 5, list->step, true, false);
+        op_bind(op, 6, list->step, true, false);
+        args.x_stride = is_int ? x->q8.stride_u4 * n_x : x->f32.stride / 4;
+        args.x_step = !x_by_expert ? 0 : is_int ? x->q8.stride_u4 : w->layout.n / 4;
+        args.y_stride = y.stride;
+        args.y_first = y_first;
+        args.y_step = y_step;
+        args.flags |= EXPERT_EACH;
+        op_set_args(op, &args, sizeof(args));
     }
 }
 

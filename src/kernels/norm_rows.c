@@ -7,7 +7,7 @@ void op_norm_rows(struct op_list *list, struct rows y, struct rows x, const stru
     struct op *op = op_append(list, K_norm_rows, -1);
     struct quant_layout l = {0};
     quant_spread(&l, (p->n + 31) / 32);
-    assert(p->n * p->rows <= x.n && p->n * p->rows <= y.n);
+    assert(p->first + p->n * p->rows <= x.n && p->first + p->n * p->rows <= y.n);
     op->spec[SPEC_SIZE_X] = list->caps->row_threads ? 8 : 32;
     op->groups[0] = p->rows;
     op->groups[1] = p->last ? 1 : list->n_tokens;
@@ -25,6 +25,7 @@ void op_norm_rows(struct op_list *list, struct rows y, struct rows x, const stru
             .rows = p->rows,
             .x_stride = x.stride,
             .y_stride = y.stride,
+            .first = p->first,
             .g_step = p->rows > 1 && !p->shared ? p->n : 0,
             .flags = (p->centred ? NORM_CENTRED : 0) | (p->bias.buffer ? NORM_BIAS : 0) |
                      (p->add ? NORM_ADD : 0) | (p->last ? NORM_LAST : 0) |

@@ -81,8 +81,9 @@ struct matrix {
 /* K and V of a layer; see kv.glsl for the order of elements. Position p is at p % n_ctx. */
 struct kv_cache {
     struct gpu_view k, v;
-    uint32_t n_ctx; /* a multiple of K_TILE; of ATTN_CHUNK, where it holds a window only */
-    uint32_t type;  /* KV_TYPE_... */
+    uint32_t n_ctx;       /* a multiple of K_TILE; of ATTN_CHUNK, where it holds a window only */
+    uint32_t type;        /* KV_TYPE_... */
+    uint32_t value_first; /* V is K's elements from this one on, and v is not there; 0: it is */
 };
 
 struct head_shape {
@@ -102,12 +103,16 @@ struct norm_rows {
     struct gpu_view g, bias; /* [rows][n], or [n] if they are shared; or no buffer */
     uint32_t n, rows;
     float eps, scale; /* scale: with add; 0: 1 */
+    uint32_t first;   /* of the elements of a token */
     bool centred, add, last, shared;
     bool length; /* rows are divided by their length, or by eps if that is more */
 };
 void op_norm_rows(struct op_list *list, struct rows y, struct rows x, const struct norm_rows *p);
 /* n_cols: tokens, or 0 for as many as the step has. */
 void op_quantize(struct op_list *list, struct rows_q8 y, struct rows x, uint32_t n_cols);
+/* x: `rows` rows a token, side by side; y has one for each of them. */
+void op_quantize_rows(
+    struct op_list *list, struct rows_q8 y, struct rows x, uint32_t rows, uint32_t n_cols);
 /* y[y_first ..] (+)= w x + bias; nothing for a matrix without shards. x as f32 or 8-bit rows, as
  * the matrix' class asks; bias may have a NULL buffer. */
 struct matvec_input {
@@ -200,6 +205,7 @@ struct expert_pairs {
 struct routing {
     bool sigmoid, renormed;
     float scale;
+    uint32_t n_group, n_group_used; /* the choice is among the groups with the best two; 0: all */
 };
 /* x: scores of all experts; bias: [n_expert], added for the choice; scales: [n_expert], of the
  * weights; or no buffer. */
@@ -208,6 +214,11 @@ void op_route(struct op_list *list, const struct expert_pairs *to, struct rows x
 /* y[pair] = the pair's expert's rows of w times x[token], or x[pair]. A shard has whole experts. */
 void op_matvec_id(struct op_list *list, struct rows y, const struct matrix *w, uint32_t n_expert,
     const struct matvec_input *x, bool x_by_pair, const struct expert_pairs *pairs);
+/* y[token][y_first + e y_step ..] = the rows of each expert e of w times x[token], or times
+ * x[token] [e]: x then has a row for each, side by side, and as 8-bit blocks one after the other.
+ */
+void op_matvec_each(struct op_list *list, struct rows y, uint32_t y_first, uint32_t y_step,
+    const struct matrix *w, uint32_t n_expert, const struct matvec_input *x, bool x_by_expert);
 /* x[token] (+)= the weighted sum of y over its pairs. */
 void op_mix(
     struct op_list *list, struct rows x, struct rows y, const struct expert_pairs *pairs, bool add);

@@ -28,7 +28,8 @@ static struct op_traffic traffic_quantize(const struct op *op, struct step s)
 {
     const struct quantize_args *a = (const void *)op->args;
     uint64_t cols = a->n_cols ? a->n_cols : s.n;
-    return (struct op_traffic){cols * a->n_blocks * 128, cols * a->y_stride * 16, 0};
+    return (struct op_traffic){
+        cols * op->groups[2] * a->n_blocks * 128, cols * a->y_stride * 16, 0};
 }
 
 static struct op_traffic traffic_matvec(const struct op *op, struct step s)
@@ -62,7 +63,8 @@ static struct op_traffic traffic_matmul(const struct op *op, struct step s)
 static struct op_traffic traffic_rope_kv(const struct op *op, struct step s)
 {
     const struct rope_kv_args *a = (const void *)op->args;
-    uint64_t q = s.n * a->n_head * a->head_dim, kv = s.n * 2 * a->n_head_kv * a->head_dim;
+    uint64_t q = s.n * a->n_head * a->head_dim;
+    uint64_t kv = s.n * (op->spec[SPEC_VALUE] ? 1 : 2) * a->n_head_kv * a->head_dim;
     uint64_t rotations = s.n * 2 * a->n_rot / 2 * 8;
     return (struct op_traffic){(q + kv) * 4 + rotations, q * 4 + op_kv_bytes(op->spec[SPEC_KV], kv),
         s.n * (a->n_head + a->n_head_kv) * a->n_rot * 3};
@@ -94,8 +96,11 @@ static struct op_traffic traffic_attention(const struct op *op, struct step s)
 {
     const struct attention_args *a = (const void *)op->args;
     bool split = op->spec[SPEC_SPLIT];
+    uint32_t value_first = op->spec[SPEC_VALUE], value_dim = a->head_dim - value_first;
     uint64_t row = (uint64_t)a->n_head * a->head_dim, pairs = 0, all = s.pos + s.n;
-    uint64_t state = s.n * a->n_head * (2 + a->head_dim) * 4; /* between dispatches */
+    uint64_t out = (uint64_t)a->n_head * value_dim;
+    uint64_t position = (uint64_t)a->n_head_kv * a->head_dim * (value_first ? 1 : 2);
+    uint64_t state = s.n * a->n_head * (2 + value_dim) * 4; /* between dispatches */
     uint64_t lowest = UINT64_MAX, highest = 0;
     for (uint64_t t = 0; t < s.n; t++) {
         uint64_t first, end;
@@ -109,18 +114,17 @@ static struct op_traffic traffic_attention(const struct op *op, struct step s)
     if (!pairs)
         return (struct op_traffic){0};
     struct op_traffic t = {
-        .read = s.n * row * 4 +
-                op_kv_bytes(op->spec[SPEC_KV], (highest - lowest) * 2 * a->n_head_kv * a->head_dim),
-        .written = s.n * row * 4,
-        .operations = pairs * row * 4,
+        .read = s.n * row * 4 + op_kv_bytes(op->spec[SPEC_KV], (highest - lowest) * position),
+        .written = s.n * out * 4,
+        .operations = pairs * (row + out) * 2,
     };
     if (a->options & ATTN_BLOCKS)
-        t.written = row / 32 * 40;
+        t.written = out / 32 * 40;
     if (split) { /* partial results: written, then read and joined */
         uint64_t chunks = (all + ATTN_CHUNK - 1) / ATTN_CHUNK - lowest / ATTN_CHUNK;
         t.written += state * chunks;
         t.read += state * chunks;
-        t.operations += chunks * row * 2;
+        t.operations += chunks * out * 2;
     } else if (a->chunk_first > 0)
         t.read += state;
     if (!split && highest < all)
@@ -199,8 +203,13 @@ static struct op_traffic traffic_matvec_id(const struct op *op, struct step s)
 {
     const struct matvec_id_args *a = (const void *)op->args;
     uint64_t pairs = s.n * a->n_used, used = min_u64(pairs, a->expert_count);
+    uint64_t x_rows = pairs;
+    if (a->flags & EXPERT_EACH) {
+        pairs = s.n * a->expert_count;
+        x_rows = s.n;
+    }
     struct op_traffic t = {
-        .read = op->views[0].size / a->expert_count * used + pairs * a->x_stride * 16,
+        .read = op->views[0].size / a->expert_count * used + x_rows * a->x_stride * 16,
         .written = pairs * a->rows * 4,
         .operations = 2 * pairs * a->rows * a->n_blocks * 32,
     };

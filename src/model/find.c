@@ -11,6 +11,16 @@ bool model_has_kv(const struct model_params *p, uint32_t layer)
     return p->shapes[layer].kv_layer == layer && !(p->layers[layer] & LAYER_STATE);
 }
 
+uint32_t model_value_first(const struct model_params *p)
+{
+    return p->latent.rank ? p->head.n_rot : 0;
+}
+
+uint32_t model_kv_elements(const struct model_params *p, uint32_t layer)
+{
+    return (model_value_first(p) ? 1 : 2) * (uint32_t)model_dim(p, DIM_KV, layer);
+}
+
 void model_shape_layers(struct model_params *p)
 {
     for (uint32_t i = 0; i < p->n_layer; i++)
@@ -82,6 +92,22 @@ uint64_t model_dim(const struct model_params *p, enum weight_dim dim, uint32_t l
         return p->state.dim;
     case DIM_STATE_OUT:
         return (uint64_t)p->state.n_head * p->state.dim;
+    case DIM_ROT:
+        return p->head.n_rot;
+    case DIM_LATENT:
+        return p->latent.rank;
+    case DIM_LATENT_Q:
+        return p->latent.q_rank ? p->latent.q_rank : p->n_embd;
+    case DIM_LATENT_HEAD:
+        return p->latent.head_dim;
+    case DIM_LATENT_PLAIN:
+        return (uint64_t)p->head.n_head * p->latent.head_dim;
+    case DIM_LATENT_ROTATED:
+        return (uint64_t)p->head.n_head * p->head.n_rot;
+    case DIM_LATENT_VALUE:
+        return p->latent.value_dim;
+    case DIM_LATENT_VALUES:
+        return (uint64_t)p->head.n_head * p->latent.value_dim;
     }
     return 0;
 }
@@ -144,6 +170,14 @@ static uint64_t slice(
     case SLICE_HEADS_GATE:
         *first = rule->slice == SLICE_HEADS_Q ? 0 : p->head.head_dim;
         return 2 * q;
+    case SLICE_PLAIN:
+    case SLICE_ROTATED:
+        *first = rule->slice == SLICE_PLAIN ? 0 : p->latent.head_dim;
+        return model_dim(p, DIM_LATENT_PLAIN, layer) + model_dim(p, DIM_LATENT_ROTATED, layer);
+    case SLICE_LATENT:
+    case SLICE_LATENT_ROTATED:
+        *first = rule->slice == SLICE_LATENT ? 0 : p->latent.rank;
+        return p->latent.rank + p->head.n_rot;
     }
     return rows;
 }
@@ -161,6 +195,8 @@ static hekla_status check_shape(const struct load *l, const struct gguf_tensor *
         rows = t->dims[1] == 1 || rule->columns != DIM_HEAD ? 1 : rows;
     } else if (rule->flags & RULE_EXPERTS) {
         n = model_dim(p, DIM_EXPERTS, layer);
+    } else if (rule->flags & RULE_HEADS && rule->slice == SLICE_ALL) {
+        n = model_dim(p, DIM_HEADS, layer);
     }
     if (t->dims[0] == columns && t->dims[1] == rows && t->dims[2] == n && t->dims[3] == 1)
         return HEKLA_OK;
@@ -223,6 +259,19 @@ static hekla_status add_bias(struct load *l, const struct weight_rule *rule, uin
     return HEKLA_OK;
 }
 
+/* The rows of each head that a slice has, where it has some of each. */
+static void choose_rows(
+    const struct model_params *p, const struct weight_rule *rule, uint32_t layer, struct part *part)
+{
+    uint32_t dim = p->shapes[layer].head.head_dim, plain = p->latent.head_dim, rot = p->head.n_rot;
+    if (rule->slice == SLICE_HEADS_Q || rule->slice == SLICE_HEADS_GATE)
+        part->kept = part->skipped = dim;
+    if (rule->slice == SLICE_PLAIN || rule->slice == SLICE_ROTATED) {
+        part->kept = rule->slice == SLICE_PLAIN ? plain : rot;
+        part->skipped = plain + rot - part->kept;
+    }
+}
+
 static void add_job(
     struct load *l, const struct weight_rule *rule, uint32_t layer, const struct gguf_tensor *t)
 {
@@ -237,8 +286,7 @@ static void add_job(
         job->parts[0].rows = rule->slice == SLICE_ALL ? all : model_dim(p, rule->rows, layer);
         if (p->neox && rule->flags & RULE_ROTATED)
             job->parts[0].rotated = &p->shapes[layer].head;
-        if (rule->slice >= SLICE_HEADS_Q)
-            job->parts[0].halves = p->shapes[layer].head.head_dim;
+        choose_rows(p, rule, layer, &job->parts[0]);
         job->matrix = (void *)field;
     } else if (rule->kind == WEIGHT_SCALAR) {
         job->scalar = (void *)field;
@@ -313,11 +361,13 @@ static hekla_status refuse_unused(const struct load *l, struct hekla_error *err)
 }
 
 /* Of a rule of the whole model, or of a layer. */
-static uint32_t blocks_of(
+static uint64_t blocks_of(
     const struct model_params *p, const struct weight_rule *rule, uint32_t layer)
 {
-    bool state = rule->flags & RULE_LAYER && p->layers[layer] & LAYER_STATE;
-    return state ? p->state.blocks : p->blocks;
+    uint32_t flags = rule->flags & RULE_LAYER ? p->layers[layer] : 0;
+    return flags & LAYER_STATE   ? p->state.blocks
+           : flags & LAYER_DENSE ? p->experts.dense_blocks
+                                 : p->blocks;
 }
 
 static hekla_status find_tensors(

@@ -11,7 +11,7 @@ struct part {
     const struct gguf_tensor *tensor, *bias; /* bias: may be NULL */
     uint64_t first, bias_first, rows;
     const struct head_shape *rotated; /* NULL: in the file's order */
-    uint32_t halves; /* rows of a head, after which as many are left out; 0: none are */
+    uint32_t kept, skipped;           /* rows of each head; kept 0: all of them */
 };
 
 /* What will be uploaded: rows of a tensor, or of several that become one matrix. */

@@ -26,6 +26,7 @@ enum { MODEL_MAX_LAYERS = 1024 };
 #define LAYER_LOCAL 1u   /* sees a window; uses rope_local */
 #define LAYER_NO_ROPE 2u /* positions are not marked */
 #define LAYER_STATE 4u   /* a recurrent state in place of attention */
+#define LAYER_DENSE 8u   /* no experts, where the others have them */
 
 /* How a layer is cut. */
 struct layer_shape {
@@ -37,6 +38,7 @@ struct layer_shape {
 struct model_experts {
     uint32_t n, n_used, n_ff; /* n 0: none */
     uint32_t n_ff_shared;     /* of the expert that all tokens use besides; 0: none */
+    uint64_t dense_blocks;    /* as of the model, of layers without experts */
     float router_scale;       /* of what the router sees; 0: 1 */
     struct routing routing;
 };
@@ -45,7 +47,17 @@ struct model_experts {
 struct model_state {
     uint32_t taps, channels;       /* of the convolution; taps 0: there are no such layers */
     uint32_t n_head, n_group, dim; /* of the delta rule; n_head 0: the layer has none */
-    uint32_t blocks;               /* as of the model, of these layers */
+    uint64_t blocks;               /* as of the model, of these layers */
+};
+
+/* Attention over a latent: what K and V of all heads are made of is kept in place of them, as one
+ * head of K, [n_rot rotated | rank], whose rank elements are V, too. Heads of Q come to it by a
+ * matrix each, and what they see goes through another one. https://arxiv.org/abs/2405.04434 */
+struct model_latent {
+    uint32_t rank;     /* 0: the model has no such thing */
+    uint32_t q_rank;   /* of what Q is made of; 0: of the layer's input */
+    uint32_t head_dim; /* of Q before, without what is rotated */
+    uint32_t value_dim;
 };
 
 /* 0 is what a plain llama has, except for the first lines. */
@@ -57,7 +69,7 @@ struct model_params {
     uint32_t n_layer_input; /* of what each layer gets of a token besides; 0: nothing */
     float norm_eps;
     struct model_rope rope, rope_local;
-    uint32_t blocks;    /* rules and program: BLOCK_... */
+    uint64_t blocks;    /* rules and program: BLOCK_... */
     bool neox;          /* rotated pairs are i and i + n_rot / 2, in the file */
     bool layer_norm;    /* else RMS norms */
     bool parallel;      /* the feed-forward part has the attention's input */
@@ -70,6 +82,7 @@ struct model_params {
     struct attn_options attention; /* window: of local layers */
     struct model_experts experts;
     struct model_state state;
+    struct model_latent latent;
     uint8_t layers[MODEL_MAX_LAYERS]; /* LAYER_... */
     struct layer_shape shapes[MODEL_MAX_LAYERS];
 };
@@ -79,10 +92,18 @@ struct model_params {
     X(qkv) /* the rows of Q, K and V, or of Q and K, in one; else: */                              \
     X(q)                                                                                           \
     X(k)                                                                                           \
-    X(v)        /* [n_head(_kv) * head_dim, n_embd] */                                             \
-    X(attn_out) /* [n_embd, n_head * head_dim]; or of what a state gives */                        \
-    X(mix_gate) /* what attn_out multiplies is gated by it */                                      \
-    X(state_in) /* [channels of the convolution, or 3 n_embd, n_embd] */                           \
+    X(v)         /* [n_head(_kv) * head_dim, n_embd] */                                            \
+    X(q_a)       /* [q_rank, n_embd]; or Q is made of the input */                                 \
+    X(q_plain)   /* what is not rotated, [n_head * latent.head_dim, q_rank or n_embd] */           \
+    X(q_rotated) /* [n_head * n_rot, the same] */                                                  \
+    X(kv_a)      /* the rows of both in one; else: */                                              \
+    X(k_rotated) /* [n_rot, n_embd] */                                                             \
+    X(kv_latent) /* [rank, n_embd] */                                                              \
+    X(k_b)       /* of each head [rank, latent.head_dim] */                                        \
+    X(v_b)       /* of each head [latent.value_dim, rank] */                                       \
+    X(attn_out)  /* [n_embd, n_head * head_dim]; or of what a state gives */                       \
+    X(mix_gate)  /* what attn_out multiplies is gated by it */                                     \
+    X(state_in)  /* [channels of the convolution, or 3 n_embd, n_embd] */                          \
     X(alpha)                                                                                       \
     X(beta)    /* [heads of the state, n_embd] */                                                  \
     X(gate_up) /* quads of both by turns; else: */                                                 \
@@ -111,9 +132,10 @@ struct model_layer {
     struct gpu_view attn_sum_norm, attn_sum_norm_bias, ffn_sum_norm, ffn_sum_norm_bias;
     struct gpu_view head_norm; /* of Q, K and V, [n_head + n_head_kv (+ n_head_kv)][head_dim] */
     struct gpu_view sinks;     /* [n_head] */
+    struct gpu_view q_a_norm, kv_a_norm; /* [q_rank], [rank] */
     /* Of experts beside a dense part: what they and the router see; of what each part adds. */
     struct gpu_view router_norm, experts_norm, experts_post_norm, dense_post_norm; /* [n_embd] */
-    struct gpu_view experts_scales;                                                /* [n_expert] */
+    struct gpu_view experts_scales, choice_bias;                                   /* [n_expert] */
     struct gpu_view input_post_norm;                                               /* [n_embd] */
     struct gpu_view conv;              /* [channels][taps] */
     struct gpu_view state_dt, state_a; /* [heads of the state] */
@@ -164,6 +186,14 @@ enum weight_dim {
     DIM_STATE_HEADS,
     DIM_STATE_HEAD,
     DIM_STATE_OUT,
+    DIM_ROT,
+    DIM_LATENT,
+    DIM_LATENT_Q,     /* what Q is made of */
+    DIM_LATENT_HEAD,  /* what is not rotated */
+    DIM_LATENT_PLAIN, /* the same of all heads */
+    DIM_LATENT_ROTATED,
+    DIM_LATENT_VALUE,
+    DIM_LATENT_VALUES, /* of all heads */
 };
 /* WEIGHT_TURNS: a matrix; with another it becomes one in which quads of rows of both take turns,
  * where the rows of WEIGHT_MATRIX just follow each other. WEIGHT_BIAS: a vector that belongs to the
@@ -187,18 +217,23 @@ enum weight_slice {
     SLICE_UP,
     SLICE_HEADS_Q, /* the first halves of heads of 2 head_dim rows */
     SLICE_HEADS_GATE,
+    SLICE_PLAIN, /* of each head, before what is rotated */
+    SLICE_ROTATED,
+    SLICE_LATENT, /* before what is rotated */
+    SLICE_LATENT_ROTATED,
 };
 #define RULE_LAYER 1u /* one a layer */
 #define RULE_OPTIONAL 2u
 #define RULE_ROTATED 4u  /* rows are heads that are rotated */
 #define RULE_EXPERTS 8u  /* one after the other for all experts */
+#define RULE_HEADS 32u   /* the same for all heads */
 #define RULE_INSTEAD 16u /* where no rule before has found a matrix for the field */
 struct weight_rule {
     const char *name;
     enum weight_kind kind;
     enum weight_dim columns, rows; /* the file's dims[0] and dims[1]; rows DIM_ONE for a vector */
     uint32_t flags;                /* RULE_... */
-    uint32_t blocks;               /* it is for models that have one of these */
+    uint64_t blocks;               /* it is for models that have one of these */
     size_t field;                  /* offsetof */
     size_t into;                   /* matrices of a layer that become one: offsetof, or 0 */
     enum weight_slice slice;
@@ -236,6 +271,10 @@ uint64_t model_dim(const struct model_params *p, enum weight_dim dim, uint32_t l
 uint64_t model_widest(const struct model_params *p, enum weight_dim dim);
 /* Whether K and V of the layer are its own. */
 bool model_has_kv(const struct model_params *p, uint32_t layer);
+/* Where in K's elements V begins that is a part of them; 0: V is its own. */
+uint32_t model_value_first(const struct model_params *p);
+/* Elements of K and V that a position has in the cache of a layer. */
+uint32_t model_kv_elements(const struct model_params *p, uint32_t layer);
 /* Every layer is cut alike, by p->head and p->n_ff. */
 void model_shape_layers(struct model_params *p);
 /* Floats of a recurrent state: rows of the convolution, then matrices. */

@@ -43,10 +43,11 @@ static hekla_status place_matrix(struct load *l, struct job *job, struct hekla_e
         return refuse_size(l, job, "four rows", quad_bytes, err);
     if (rows <= per_shard) {
         per_shard = rows;
-    } else if (job->rule->flags & RULE_EXPERTS) { /* whole ones */
-        uint64_t unit = rows / l->m->params.experts.n;
+    } else if (job->rule->flags & (RULE_EXPERTS | RULE_HEADS)) { /* whole ones */
+        bool heads = job->rule->flags & RULE_HEADS;
+        uint64_t unit = rows / (heads ? l->m->params.head.n_head : l->m->params.experts.n);
         if (per_shard < unit)
-            return refuse_size(l, job, "an expert", unit * quad_bytes / 4, err);
+            return refuse_size(l, job, heads ? "a head" : "an expert", unit * quad_bytes / 4, err);
         per_shard = per_shard / unit * unit;
     } else {
         uint64_t n = (rows + per_shard - 1) / per_shard;
@@ -110,11 +111,11 @@ static hekla_status read_part(const struct load *l, const struct part *part, uin
 {
     uint64_t bytes = part->tensor->n_bytes / (part->tensor->dims[1] * part->tensor->dims[2]);
     hekla_status status = HEKLA_OK;
-    if (!part->rotated && !part->halves)
+    if (!part->rotated && !part->kept)
         return read_tensor(l, part->tensor, (part->first + first) * bytes, n * bytes, out, err);
     for (uint64_t i = 0; i < n && status == HEKLA_OK; i++) {
         uint64_t row = load_source_row(part->rotated, first + i);
-        row += part->halves ? row / part->halves * part->halves : 0;
+        row += part->kept ? row / part->kept * part->skipped : 0;
         status =
             read_tensor(l, part->tensor, (part->first + row) * bytes, bytes, out + i * bytes, err);
     }

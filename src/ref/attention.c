@@ -12,10 +12,16 @@ struct partial {
     float m, l, o[MAX_HEAD_DIM];
 };
 
-static void join_partial(struct partial *left, const struct partial *right, uint32_t head_dim)
+static uint32_t value_dim(const struct op *op)
+{
+    const struct attention_args *a = (const void *)op->args;
+    return a->head_dim - op->spec[SPEC_VALUE];
+}
+
+static void join_partial(struct partial *left, const struct partial *right, uint32_t n)
 {
     struct ref_join j = ref_join_sums(left->m, left->l, right->m, right->l);
-    for (uint32_t d = 0; d < head_dim; d++)
+    for (uint32_t d = 0; d < n; d++)
         left->o[d] = ref_join_value(j, left->o[d], right->o[d]);
     left->m = j.m;
     left->l = j.l;
@@ -73,14 +79,19 @@ static float score(const struct view *v, uint32_t pos)
 }
 
 /* Quantised: a scale applies to its position's weight. */
-static float weighted_value(const struct attention_args *a, const void *v, uint32_t head,
-    uint32_t pos, uint32_t dim, uint32_t type, float weight)
+static float weighted_value(const struct view *v, uint32_t pos, uint32_t dim, float weight)
 {
-    if (type < KV_TYPE_Q8_0)
-        return weight * ref_kv_read(v, ref_v_index(head, pos, dim, a->head_dim, a->n_ctx), type);
+    const struct attention_args *a = (const void *)v->op->args;
+    uint32_t type = v->op->spec[SPEC_KV], first = v->op->spec[SPEC_VALUE], head = v->kv_head;
+    const void *from = v->b[first ? 1 : 2];
+    if (type < KV_TYPE_Q8_0) {
+        uint32_t at = first ? ref_k_index(head, pos, first + dim, a->head_dim, a->n_ctx)
+                            : ref_v_index(head, pos, dim, a->head_dim, a->n_ctx);
+        return weight * ref_kv_read(from, at, type);
+    }
     struct ref_kv_shape shape = {a->head_dim, a->n_ctx, a->n_head_kv, type};
-    struct ref_kv_place place = ref_kv_place(&shape, true, head, pos, dim);
-    return weight * ref_kv_scale(v, place) * ref_kv_number(v, place, type);
+    struct ref_kv_place place = ref_kv_place(&shape, !first, head, pos, first + dim);
+    return weight * ref_kv_scale(from, place) * ref_kv_number(from, place, type);
 }
 
 static void attend_chunk(const struct view *v, uint32_t chunk, struct partial *out)
@@ -102,20 +113,20 @@ static void attend_chunk(const struct view *v, uint32_t chunk, struct partial *o
         p[j] = exact_exp(p[j] - out->m);
         out->l = out->l + p[j];
     }
-    for (uint32_t d = 0; d < a->head_dim; d++) {
+    for (uint32_t d = 0; d < value_dim(v->op); d++) {
         float o = 0.0f;
         for (uint32_t j = 0; j < n; j++)
-            o = o +
-                weighted_value(a, v->b[2], v->kv_head, first + j, d, v->op->spec[SPEC_KV], p[j]);
+            o = o + weighted_value(v, first + j, d, p[j]);
         out->o[d] = exact_sanitize(o);
     }
 }
 
-static void put_blocks(
-    const struct attention_args *a, const struct partial *all, uint32_t head, uint32_t *y)
+static void put_blocks(const struct op *op, const struct partial *all, uint32_t head, uint32_t *y)
 {
-    for (uint32_t i = 0; i < a->head_dim / 32; i++) {
-        uint32_t block = head * (a->head_dim / 32) + i;
+    const struct attention_args *a = (const void *)op->args;
+    uint32_t n = value_dim(op) / 32;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t block = head * n + i;
         ref_quantize_block(all->o + 32 * i, a->y_steps * a->y_lanes,
             block % a->y_steps * a->y_lanes + block / a->y_steps, y);
     }
@@ -125,18 +136,18 @@ static void finish(
     const struct op *op, void *const *b, struct partial *all, uint32_t head, uint32_t t)
 {
     const struct attention_args *a = (const void *)op->args;
+    uint32_t n = value_dim(op);
     if (a->options & ATTN_SINKS) {
         const struct partial sink = {.m = exact_sanitize(((const float *)b[7])[head]), .l = 1.0f};
-        join_partial(all, &sink, a->head_dim);
+        join_partial(all, &sink, n);
     }
     float inv = exact_recip(all->l);
-    for (uint32_t d = 0; d < a->head_dim; d++)
+    for (uint32_t d = 0; d < n; d++)
         all->o[d] = all->o[d] * inv;
     if (a->options & ATTN_BLOCKS)
-        put_blocks(a, all, head, b[3]);
+        put_blocks(op, all, head, b[3]);
     else
-        memcpy((float *)b[3] + (size_t)t * a->y_stride + head * a->head_dim, all->o,
-            a->head_dim * 4ull);
+        memcpy((float *)b[3] + (size_t)t * a->y_stride + head * n, all->o, n * 4ull);
 }
 
 static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t head)
@@ -155,7 +166,7 @@ static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t hea
     if (a->options & ATTN_TEMPERATURE)
         v.scale =
             ref_attn_temperature(a->scale, a->temperature, (step->pos + t) / a->temperature_span);
-    uint32_t size = 2 + a->head_dim, n_chunks = (n_pos + ATTN_CHUNK - 1) / ATTN_CHUNK;
+    uint32_t size = 2 + value_dim(op), n_chunks = (n_pos + ATTN_CHUNK - 1) / ATTN_CHUNK;
     uint32_t start = v.low / ATTN_CHUNK, c = start + (split ? 0 : a->chunk_first);
     float *p = (float *)b[5] + ((size_t)t * a->n_head + head) * size;
     struct partial all = {0}, part;
@@ -171,7 +182,7 @@ static void attend(const struct op *op, void *const *b, uint32_t t, uint32_t hea
         if (c == start)
             all = part;
         else
-            join_partial(&all, &part, a->head_dim);
+            join_partial(&all, &part, value_dim(op));
     }
     if (end < n_chunks)
         memcpy(p, &all, size * 4);

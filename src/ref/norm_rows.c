@@ -53,6 +53,8 @@ void ref_norm_rows(const struct op *op, void *const *b)
     bool last = a->flags & NORM_LAST;
     for (uint32_t t = 0; t < (last ? 1 : step->n_tokens); t++)
         for (uint32_t r = 0; r < a->rows; r++)
-            norm_row(a, x + (size_t)(last ? step->n_tokens - 1 : t) * a->x_stride + r * a->n,
-                g + r * a->g_step, bias + r * a->g_step, y + (size_t)t * a->y_stride + r * a->n);
+            norm_row(a,
+                x + (size_t)(last ? step->n_tokens - 1 : t) * a->x_stride + a->first + r * a->n,
+                g + r * a->g_step, bias + r * a->g_step,
+                y + (size_t)t * a->y_stride + a->first + r * a->n);
 }

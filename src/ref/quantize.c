@@ -39,7 +39,10 @@ void ref_quantize(const struct op *op, void *const *b)
     const struct step_args *step = b[2];
     uint32_t n = a->n_cols ? a->n_cols : step->n_tokens;
     for (uint32_t t = 0; t < n; t++)
-        for (uint32_t block = 0; block < a->n_blocks; block++)
-            ref_quantize_block(x + (size_t)t * a->x_stride + block * 32, a->steps * a->lanes,
-                block % a->steps * a->lanes + block / a->steps, y + (size_t)t * a->y_stride * 4);
+        for (uint32_t row = 0; row < op->groups[2]; row++)
+            for (uint32_t block = 0; block < a->n_blocks; block++)
+                ref_quantize_block(
+                    x + (size_t)t * a->x_stride + (size_t)row * a->x_step + block * 32,
+                    a->steps * a->lanes, block % a->steps * a->lanes + block / a->steps,
+                    y + ((size_t)t * a->y_stride + (size_t)row * a->y_step) * 4);
 }

@@ -107,7 +107,7 @@ void ref_rope_kv(const struct op *op, void *const *b)
     const struct step_args *step = b[4];
     for (uint32_t t = 0; t < step->n_tokens; t++) {
         float *x = (float *)b[0] + (size_t)t * a->stride;
-        for (uint32_t h = 0; h < a->n_head + 2 * a->n_head_kv; h++) {
+        for (uint32_t h = 0; h < a->n_head + (op->spec[SPEC_VALUE] ? 1 : 2) * a->n_head_kv; h++) {
             uint32_t first = h < a->n_head                  ? 0
                              : h < a->n_head + a->n_head_kv ? a->k_first
                                                             : a->v_first;

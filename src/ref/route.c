@@ -2,9 +2,20 @@
 
 #include "base/exact.h"
 
+static float sum_all(const struct route_args *a, const float *probs)
+{
+    float sum = 0.0f;
+    for (uint32_t e = 0; e < a->n_expert; e++)
+        sum = sum + probs[e];
+    return sum;
+}
+
+/* Softmax keeps the order of x: probabilities are compared only where more than their order counts.
+ */
 static void rate(
     const struct route_args *a, const float *x, const float *bias, float *probs, float *scores)
 {
+    bool sigmoid = a->flags & ROUTE_SIGMOID;
     float top = exact_sanitize(x[0]);
     for (uint32_t e = 1; e < a->n_expert; e++) {
         float v = exact_sanitize(x[e]);
@@ -12,19 +23,53 @@ static void rate(
     }
     for (uint32_t e = 0; e < a->n_expert; e++) {
         float v = exact_sanitize(x[e]);
-        if (a->flags & ROUTE_SIGMOID)
+        if (sigmoid)
             probs[e] = v < -40.0f ? 0.0f : exact_recip(1.0f + exact_exp(0.0f - v));
         else
             probs[e] = exact_exp(v - top);
-        scores[e] = a->flags & ROUTE_SIGMOID ? probs[e] : v;
+        scores[e] = sigmoid ? probs[e] : v;
+    }
+    bool normed = !sigmoid && (a->flags & ROUTE_BIAS || a->n_group);
+    float inv = normed ? exact_recip(sum_all(a, probs)) : 0.0f;
+    for (uint32_t e = 0; e < a->n_expert; e++) {
+        if (normed)
+            scores[e] = probs[e] * inv;
         if (a->flags & ROUTE_BIAS)
             scores[e] = scores[e] + bias[e];
+    }
+}
+
+static float best_two(const float *scores, uint32_t n)
+{
+    float first = scores[0] < scores[1] ? scores[1] : scores[0];
+    float second = scores[0] < scores[1] ? scores[0] : scores[1];
+    for (uint32_t e = 2; e < n; e++) {
+        second = scores[e] > first ? first : scores[e] > second ? scores[e] : second;
+        first = scores[e] > first ? scores[e] : first;
+    }
+    return first + second;
+}
+
+/* The experts of all but the best groups are out of the choice. */
+static void choose_groups(const struct route_args *a, const float *scores, bool *taken)
+{
+    float groups[MAX_EXPERT_GROUPS];
+    uint32_t n = a->n_expert / a->n_group;
+    for (uint32_t g = 0; g < a->n_group; g++)
+        groups[g] = best_two(scores + g * n, n);
+    for (uint32_t e = 0; e < a->n_expert; e++) {
+        uint32_t own = e / n, better = 0;
+        for (uint32_t g = 0; g < a->n_group; g++)
+            better += groups[g] > groups[own] || (groups[g] == groups[own] && g < own);
+        taken[e] = better >= a->n_group_used;
     }
 }
 
 static void choose(const struct route_args *a, const float *scores, uint32_t *ids)
 {
     bool taken[MAX_EXPERTS] = {false};
+    if (a->n_group)
+        choose_groups(a, scores, taken);
     for (uint32_t k = 0; k < a->n_used; k++) {
         uint32_t best = MAX_EXPERTS;
         for (uint32_t e = 0; e < a->n_expert; e++)
@@ -41,11 +86,8 @@ static float total(const struct route_args *a, const float *probs, const uint32_
     if (a->flags & ROUTE_RENORMED)
         for (uint32_t k = 0; k < a->n_used; k++)
             sum = sum + probs[ids[k]];
-    else if (a->flags & ROUTE_SIGMOID)
-        sum = 1.0f;
     else
-        for (uint32_t e = 0; e < a->n_expert; e++)
-            sum = sum + probs[e];
+        sum = a->flags & ROUTE_SIGMOID ? 1.0f : sum_all(a, probs);
     return sum > 6.103515625e-05f ? sum : 6.103515625e-05f;
 }
 

@@ -1,5 +1,5 @@
-/* attention: positions around chunks, head sizes, shared K and V heads. Split and looped attention
- * must agree to the bit. */
+/* attention: positions around chunks, head sizes, shared K and V heads, V as a part of K. Split and
+ * looped attention must agree to the bit. */
 #include "selftest/case.h"
 
 #include <string.h>
@@ -13,15 +13,15 @@ static void append_decode(struct test *t, struct rows qkv, const struct kv_cache
         t->list.history.size / 4 > kv->n_ctx ? (uint32_t)t->list.history.size / 4 : kv->n_ctx;
     struct gpu_view partials = test_output(t, op_attention_partial_bytes(shape, n_ctx, 2));
     memset(test_data(t, partials), 0, partials.size);
+    uint32_t n = shape.n_head * (shape.head_dim - kv->value_first);
     for (uint32_t i = 0; i < 2; i++) {
-        y[i] = test_output_rows(t, 1, shape.n_head * shape.head_dim);
+        y[i] = test_output_rows(t, 1, n);
         t->list.n_tokens = 1 + i;
         op_attention_with(&t->list, y[i], qkv, kv, partials, shape, o);
     }
     t->list.n_tokens = 1;
     if (op_can_attention_q8(&t->list, shape))
-        op_attention_q8(&t->list, test_output_q8(t, 1, shape.n_head * shape.head_dim), qkv, kv,
-            partials, shape, o);
+        op_attention_q8(&t->list, test_output_q8(t, 1, n), qkv, kv, partials, shape, o);
 }
 
 /* Positions of a cache that holds `pos + tokens` of them, or no more than a window's. */
@@ -34,19 +34,20 @@ static uint32_t positions_of(const struct attn_options *o, uint32_t pos, uint32_
     return ring < all ? ring : all;
 }
 
-static void run_with(struct test *t, struct head_shape shape, uint32_t pos, uint32_t tokens,
-    enum fill fill, const struct attn_options *o)
+static void run_with(struct test *t, struct head_shape shape, uint32_t value_first, uint32_t pos,
+    uint32_t tokens, enum fill fill, const struct attn_options *o)
 {
     uint32_t type = kernel_kv_type(t->quant);
     if (type >= KV_TYPE_Q8_0 && shape.head_dim % 32 != 0)
         return;
     uint32_t n = shape.n_head * shape.head_dim, kv_n = shape.n_head_kv * shape.head_dim;
+    uint32_t n_out = shape.n_head * (shape.head_dim - value_first);
     uint32_t n_ctx = positions_of(o, pos, tokens);
     struct rows y[2];
     test_begin(t, tokens, pos, 100,
-        "heads=%u/%u dim=%u pos=%u tokens=%u fill=%d window=%u cap=%g temperature=%g%s%s",
-        shape.n_head, shape.n_head_kv, shape.head_dim, pos, tokens, (int)fill, o->window,
-        (double)o->softcap, (double)o->temperature, o->sinks.size ? " sinks" : "",
+        "heads=%u/%u dim=%u value=%u pos=%u tokens=%u fill=%d window=%u cap=%g temperature=%g%s%s",
+        shape.n_head, shape.n_head_kv, shape.head_dim, value_first, pos, tokens, (int)fill,
+        o->window, (double)o->softcap, (double)o->temperature, o->sinks.size ? " sinks" : "",
         o->whole ? " whole" : "");
     t->flavour = (o->window ? 1u : 0u) | (o->softcap > 0 ? 2u : 0u) | (o->sinks.size ? 4u : 0u) |
                  (o->temperature != 0 ? 8u : 0u) | (o->whole ? 16u : 0u);
@@ -56,11 +57,12 @@ static void run_with(struct test *t, struct head_shape shape, uint32_t pos, uint
     test_step(t)->chunks_y = shape.n_head;
     struct rows qkv = test_rows(t, tokens, n + 2 * kv_n, fill);
     struct kv_cache kv = test_kv(t, shape, n_ctx, type, (int)fill);
+    kv.value_first = value_first;
     if (tokens == 1) {
         append_decode(t, qkv, &kv, shape, &options, y);
     } else {
         t->list.n_tokens = tokens + 1;
-        struct rows out = test_output_rows(t, tokens, n);
+        struct rows out = test_output_rows(t, tokens, n_out);
         uint64_t bytes = op_attention_partial_bytes(shape, n_ctx, tokens + 1);
         op_attention_with(&t->list, out, qkv, &kv, test_output(t, bytes), shape, &options);
     }
@@ -73,13 +75,27 @@ static void run_with(struct test *t, struct head_shape shape, uint32_t pos, uint
         test_vary(t, &(struct variation){.spec = {size}});
     test_run(t);
     if (tokens == 1)
-        test_expect_equal(t, y[0].view, y[1].view, n * 4ull, "split and looped attention differ");
+        test_expect_equal(
+            t, y[0].view, y[1].view, n_out * 4ull, "split and looped attention differ");
 }
 
 static void run(
     struct test *t, struct head_shape shape, uint32_t pos, uint32_t tokens, enum fill fill)
 {
-    run_with(t, shape, pos, tokens, fill, &(struct attn_options){0});
+    run_with(t, shape, 0, pos, tokens, fill, &(struct attn_options){0});
+}
+
+/* V is a part of K. */
+static void run_latent(struct test *t, uint32_t tokens)
+{
+    const struct attn_options scaled = {.scale = 0.1f};
+    run_with(t, (struct head_shape){4, 1, 96, 32}, 32, 140, tokens, FILL_NORMAL, &scaled);
+    run_with(t, (struct head_shape){3, 1, 576, 64}, 64, 37, tokens, FILL_NORMAL, &scaled);
+    for (uint32_t i = 0; !t->quick && i < FILL_COUNT; i++)
+        run_with(t, (struct head_shape){4, 2, 128, 64}, 64, 31 + 65 * i, tokens, (enum fill)i,
+            &(struct attn_options){0});
+    if (t->slow)
+        run_with(t, (struct head_shape){16, 1, 576, 64}, 64, 1500, tokens, FILL_NORMAL, &scaled);
 }
 
 static const struct head_shape shapes[] = {{1, 1, 4, 4}, {1, 1, 32, 32}, {4, 2, 64, 64},
@@ -92,10 +108,10 @@ static void run_whole(struct test *t, uint32_t tokens)
 {
     static const uint32_t before[] = {0, 60, 128 - 3, 126, 128, 250};
     for (uint32_t i = 0; i < (t->quick ? 3 : 6); i++)
-        run_with(t, shapes[2 + i % 4], before[i], tokens, FILL_NORMAL,
+        run_with(t, shapes[2 + i % 4], 0, before[i], tokens, FILL_NORMAL,
             &(struct attn_options){.whole = true});
     if (tokens > 1 && !t->quick) /* several dispatches */
-        run_with(t, shapes[5], 5000, tokens, FILL_NORMAL, &(struct attn_options){.whole = true});
+        run_with(t, shapes[5], 0, 5000, tokens, FILL_NORMAL, &(struct attn_options){.whole = true});
 }
 
 /* Windows around chunks and longer than all there is, soft caps, sinks, a temperature. */
@@ -104,20 +120,20 @@ static void run_options(struct test *t, uint32_t tokens)
     static const uint32_t windows[] = {1, 8, 127, 128, 130, 300};
     const struct gpu_view wanted = {.size = 4};
     for (uint32_t i = 0; i < (t->quick ? 2 : 12); i++)
-        run_with(t, shapes[2 + i % 3], 5 + 61 * i, tokens, FILL_NORMAL,
+        run_with(t, shapes[2 + i % 3], 0, 5 + 61 * i, tokens, FILL_NORMAL,
             &(struct attn_options){.window = windows[i % 6]});
-    run_with(t, shapes[2], 260, tokens, FILL_NORMAL,
+    run_with(t, shapes[2], 0, 260, tokens, FILL_NORMAL,
         &(struct attn_options){.window = 128, .sinks = wanted});
-    run_with(t, shapes[2], 300, tokens, FILL_NORMAL,
+    run_with(t, shapes[2], 0, 300, tokens, FILL_NORMAL,
         &(struct attn_options){.scale = 0.2f, .softcap = 4.0f});
-    run_with(t, shapes[1], 140, tokens, FILL_OUTLIERS,
+    run_with(t, shapes[1], 0, 140, tokens, FILL_OUTLIERS,
         &(struct attn_options){.softcap = 50.0f, .window = 100});
-    run_with(t, shapes[2], 200, tokens, FILL_NORMAL, &(struct attn_options){.sinks = wanted});
-    run_with(t, shapes[2], 200, tokens, FILL_NORMAL,
+    run_with(t, shapes[2], 0, 200, tokens, FILL_NORMAL, &(struct attn_options){.sinks = wanted});
+    run_with(t, shapes[2], 0, 200, tokens, FILL_NORMAL,
         &(struct attn_options){.temperature = 0.3f, .temperature_span = 16});
     run_whole(t, tokens);
     for (uint32_t fill = 0; !t->quick && fill < FILL_COUNT; fill++)
-        run_with(t, shapes[1], 150, tokens, (enum fill)fill,
+        run_with(t, shapes[1], 0, 150, tokens, (enum fill)fill,
             &(struct attn_options){.softcap = 30.0f,
                 .window = fill % 3 ? 40 : 0,
                 .sinks = wanted,
@@ -128,6 +144,7 @@ static void run_options(struct test *t, uint32_t tokens)
 static void run_decode(struct test *t)
 {
     run_options(t, 1);
+    run_latent(t, 1);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
         run(t, shapes[i % SHAPES], positions[i], 1, FILL_NORMAL);
     for (uint32_t i = 0; i < SHAPES; i++)
@@ -140,6 +157,7 @@ static void run_decode(struct test *t)
 
 void selftest_cases_attn_tile(struct test *t)
 {
+    run_latent(t, 5);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
         run(t, shapes[(i + 1) % SHAPES], positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
     for (uint32_t i = 0; i < SHAPES; i++)
@@ -148,8 +166,8 @@ void selftest_cases_attn_tile(struct test *t)
         run(t, shapes[2], 126, 4, (enum fill)fill);
     run(t, shapes[4], 0, 150, FILL_NORMAL); /* several chunks in one tile's rows */
     run_whole(t, 3);
-    run_with(
-        t, shapes[2], 0, t->quick ? 40 : 300, FILL_NORMAL, &(struct attn_options){.whole = true});
+    run_with(t, shapes[2], 0, 0, t->quick ? 40 : 300, FILL_NORMAL,
+        &(struct attn_options){.whole = true});
     /* Longer than one dispatch does: 65535 iterations would end at about position 4500. */
     run(t, shapes[5], 5000, 2, FILL_NORMAL);
     if (t->slow)
@@ -162,6 +180,7 @@ void selftest_cases_attention(struct test *t)
 {
     run_decode(t);
     run_options(t, 3);
+    run_latent(t, 5);
     for (uint32_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
         run(t, shapes[(i + 1) % SHAPES], positions[i], i % 3 ? 3 : 5, FILL_NORMAL);
     for (uint32_t i = 0; i < SHAPES; i++)

@@ -1,4 +1,5 @@
-/* matvec_id: one token's experts and those of many, rows by token or by pair, biases, shards. */
+/* matvec_id: one token's experts and those of many, rows by token or by pair, biases, shards; and
+ * all experts for every token. */
 #include "selftest/case.h"
 
 struct shape {
@@ -56,8 +57,32 @@ static void run(struct test *t, const struct shape *s, enum fill fill, bool vari
     test_run(t);
 }
 
+/* All experts for every token. */
+static void run_each(struct test *t, const struct shape *s, enum fill fill)
+{
+    if (s->n % quant_types[t->quant].block_elements)
+        return;
+    test_begin(t, s->tokens, 0, 100, "n=%u rows=%u experts=%u tokens=%u shards=%u%s fill=%d", s->n,
+        s->rows, s->experts, s->tokens, s->shards, s->by_pair ? " by expert" : "", (int)fill);
+    t->flavour = 1;
+    t->list.n_tokens = s->tokens == 1 ? 1 : s->tokens + 1;
+    uint32_t x_rows = s->by_pair ? s->experts : 1, y_first = 12, y_step = s->rows + 8;
+    struct matvec_input x = {.f32 = test_rows(t, s->tokens * x_rows, s->n, fill)};
+    if (quant_types[t->quant].class == QUANT_CLASS_INT)
+        x.q8 = test_rows_q8(t, s->tokens * x_rows, x.f32);
+    x.f32.stride *= x_rows;
+    struct matrix w = test_matrix(t, s->n, s->rows * s->experts, s->shards);
+    struct rows y = test_output_rows(t, s->tokens, y_first + y_step * s->experts);
+    op_matvec_each(&t->list, y, y_first, y_step, &w, s->experts, &x, s->by_pair);
+    test_run(t);
+}
+
 void selftest_cases_matvec_id(struct test *t)
 {
+    static const struct shape every[] = {{256, 20, 6, 0, 1, 1, false, true},
+        {256, 20, 6, 0, 7, 3, false, true}, {512, 64, 4, 0, 1, 2, false, false},
+        {512, 32, 4, 0, 9, 1, false, false}, {64, 32, 4, 0, 3, 1, false, true},
+        {32, 64, 5, 0, 5, 1, false, true}};
     static const struct shape shapes[] = {
         {256, 64, 4, 2, 1, 1, false, false},
         {256, 64, 4, 2, 13, 1, false, false},
@@ -74,6 +99,8 @@ void selftest_cases_matvec_id(struct test *t)
         run(t, &shapes[i], FILL_NORMAL, swept && i < 2 && !t->other_shapes);
     for (uint32_t fill = 0; fill < FILL_COUNT; fill++)
         run(t, &shapes[fill % 4], (enum fill)fill, false);
+    for (uint32_t i = 0; i < sizeof(every) / sizeof(every[0]); i++)
+        run_each(t, &every[i], FILL_NORMAL);
     run(t, &(struct shape){64, 4, 3, 1, 2, 1, true, false}, FILL_NORMAL, false);
     run(t, &(struct shape){96, 8, 2, 2, 1, 1, false, false}, FILL_NORMAL, false);
     if (t->n_embd) {

@@ -2,28 +2,30 @@
 #include "selftest/case.h"
 
 struct shape {
-    uint32_t n, rows, tokens;
+    uint32_t n, rows, tokens, first;
     bool centred, bias, add, last, in_place, shared, plain, length;
     float scale;
 };
 
 static void run(struct test *t, const struct shape *s, enum fill fill)
 {
-    test_begin(t, s->tokens, 3, 100, "n=%u rows=%u tokens=%u%s%s%s%s%s%s%s%s scale=%g fill=%d",
-        s->n, s->rows, s->tokens, s->plain ? " plain" : "", s->shared ? " shared" : "",
+    test_begin(t, s->tokens, 3, 100,
+        "n=%u rows=%u tokens=%u first=%u%s%s%s%s%s%s%s%s scale=%g fill=%d", s->n, s->rows,
+        s->tokens, s->first, s->plain ? " plain" : "", s->shared ? " shared" : "",
         s->length ? " length" : "", s->centred ? " centred" : "", s->bias ? " bias" : "",
         s->add ? " add" : "", s->last ? " last" : "", s->in_place ? " in place" : "",
         (double)s->scale, (int)fill);
     t->list.n_tokens = s->tokens + 2;
-    uint32_t all = s->n * s->rows;
+    uint32_t all = s->first + s->n * s->rows;
     struct rows x = test_rows(t, s->tokens, all + 5, fill);
     struct rows y = s->in_place ? x
                     : s->add    ? test_rows(t, s->tokens, all, fill)
                                 : test_output_rows(t, s->tokens, all);
-    uint32_t n_g = s->shared ? s->n : all;
+    uint32_t n_g = s->shared ? s->n : s->n * s->rows;
     struct norm_rows p = {.g = test_exact_input(t, n_g, FILL_NORMAL),
         .n = s->n,
         .rows = s->rows,
+        .first = s->first,
         .eps = 1e-5f,
         .scale = s->scale,
         .centred = s->centred,
@@ -57,6 +59,7 @@ void selftest_cases_norm_rows(struct test *t)
             .shared = true,
             .scale = 0.7071f},
         {.n = 96, .rows = 4, .tokens = 2, .centred = true, .in_place = true, .shared = true},
+        {.n = 64, .rows = 1, .tokens = 3, .first = 37, .in_place = true},
         {.n = 1, .rows = 1, .tokens = 1, .centred = true, .bias = true},
         {.n = 2304, .rows = 1, .tokens = 1, .bias = true},
         {.n = 128, .rows = 40, .tokens = 1, .in_place = true},

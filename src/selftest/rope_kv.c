@@ -15,26 +15,34 @@ static struct gpu_view rotations(struct test *t, uint32_t n_ctx, uint32_t n_rot)
     return view;
 }
 
-/* ring: positions in the cache, or 0 for all. */
-static void run_ring(struct test *t, struct head_shape shape, uint32_t pos, uint32_t tokens,
-    enum fill fill, uint32_t ring)
+/* ring: positions in the cache, or 0 for all; value_first: where V is a part of K. */
+static void run_cache(struct test *t, struct head_shape shape, uint32_t pos, uint32_t tokens,
+    enum fill fill, uint32_t ring, uint32_t value_first)
 {
     uint32_t type = kernel_kv_type(t->quant);
     if (type >= KV_TYPE_Q8_0 && shape.head_dim % 32 != 0)
         return;
     uint32_t all = (pos + tokens + K_TILE - 1) / K_TILE * K_TILE, n_ctx = ring ? ring : all;
     uint32_t q = shape.n_head * shape.head_dim, kv = shape.n_head_kv * shape.head_dim;
-    uint32_t quads = (q + 2 * kv) / 4;
-    test_begin(t, tokens, pos, 100, "heads=%u/%u dim=%u rot=%u pos=%u tokens=%u fill=%d ring=%u",
-        shape.n_head, shape.n_head_kv, shape.head_dim, shape.n_rot, pos, tokens, (int)fill, ring);
+    uint32_t quads = (q + (value_first ? 1 : 2) * kv) / 4;
+    test_begin(t, tokens, pos, 100,
+        "heads=%u/%u dim=%u rot=%u pos=%u tokens=%u fill=%d ring=%u value=%u", shape.n_head,
+        shape.n_head_kv, shape.head_dim, shape.n_rot, pos, tokens, (int)fill, ring, value_first);
     t->list.n_tokens = tokens + 1;
     struct rows qkv = test_rows(t, tokens, q + 2 * kv, fill);
     struct head_shape held = {.n_head_kv = 1, .head_dim = shape.head_dim};
     struct kv_cache cache = test_kv(t, kv ? shape : held, n_ctx, type, -1);
+    cache.value_first = value_first;
     op_rope_kv(&t->list, qkv, q, q + kv, &cache, rotations(t, all, shape.n_rot), shape);
     for (uint32_t size = 1; size <= 128; size = 5 * size + 3)
         test_vary(t, &(struct variation){.spec = {size}, .groups = {(quads + size - 1) / size}});
     test_run(t);
+}
+
+static void run_ring(struct test *t, struct head_shape shape, uint32_t pos, uint32_t tokens,
+    enum fill fill, uint32_t ring)
+{
+    run_cache(t, shape, pos, tokens, fill, ring, 0);
 }
 
 static void run(
@@ -51,6 +59,8 @@ void selftest_cases_rope_kv(struct test *t)
     run(t, (struct head_shape){4, 2, 64, 0}, 37, 3, FILL_NORMAL);  /* without rotation */
     run(t, (struct head_shape){4, 0, 64, 64}, 37, 3, FILL_NORMAL); /* Q alone */
     run(t, (struct head_shape){2, 1, 512, 512}, 37, 2, FILL_NORMAL);
+    run_cache(t, (struct head_shape){3, 1, 576, 64}, 37, 2, FILL_NORMAL, 0, 64);
+    run_cache(t, (struct head_shape){4, 2, 96, 32}, 250, 9, FILL_NORMAL, 0, 32);
     run_ring(t, shapes[2], 250, 17, FILL_NORMAL, 128);
     run_ring(t, shapes[1], 1023, 3, FILL_NORMAL, 256);
     for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {

@@ -136,18 +136,23 @@ static inline void arch_file_ffn(struct arch_file *f, uint32_t layer, bool gate,
     arch_file_bias(f, layer, "ffn_down", f->n_embd);
 }
 
-static inline void arch_file_experts(struct arch_file *f, uint32_t layer, uint32_t n, uint64_t n_ff)
+/* n matrices in one tensor. */
+static inline void arch_file_stack(struct arch_file *f, uint32_t layer, const char *name,
+    uint64_t columns, uint64_t rows, uint64_t n, float spread)
 {
     char full[64];
-    const char *const names[] = {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"};
+    snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, name);
+    arch_file_tensor(f, full, columns, rows * n, 0, spread);
+    f->tensors[f->n_tensors - 1].dims[1] = rows;
+    f->tensors[f->n_tensors - 1].dims[2] = n;
+}
+
+static inline void arch_file_experts(struct arch_file *f, uint32_t layer, uint32_t n, uint64_t n_ff)
+{
     arch_file_matrix(f, layer, "ffn_gate_inp", f->n_embd, n, 2);
-    for (int i = 0; i < 3; i++) {
-        snprintf(full, sizeof(full), "blk.%u.%s.weight", layer, names[i]);
-        arch_file_tensor(
-            f, full, i < 2 ? f->n_embd : n_ff, (i < 2 ? n_ff : f->n_embd) * n, 0, 0.2f);
-        f->tensors[f->n_tensors - 1].dims[1] /= n;
-        f->tensors[f->n_tensors - 1].dims[2] = n;
-    }
+    arch_file_stack(f, layer, "ffn_gate_exps", f->n_embd, n_ff, n, 0.2f);
+    arch_file_stack(f, layer, "ffn_up_exps", f->n_embd, n_ff, n, 0.2f);
+    arch_file_stack(f, layer, "ffn_down_exps", n_ff, f->n_embd, n, 0.2f);
 }
 
 /* Keys that all have; vocab: an image without tensors, whose keys are taken and which is freed. */

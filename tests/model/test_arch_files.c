@@ -10,7 +10,7 @@
  */
 #include "model_test.h"
 
-#include "arch_files.h"
+#include "latent_files.h"
 
 #include <math.h>
 
@@ -280,6 +280,16 @@ static struct build make_nomic_bert(void)
     return arch_file_end(&f);
 }
 
+static struct build make_deepseek_v3(void)
+{
+    return make_latent(&latent_v3);
+}
+
+static struct build make_deepseek_v2_lite(void)
+{
+    return make_latent(&latent_lite);
+}
+
 /* ENCODER: rows are of hidden states. */
 enum { GELU = 1, ENCODER = 2 };
 static const struct {
@@ -307,6 +317,8 @@ static const struct {
     {"bert", make_bert, GELU | ENCODER, NULL},
     {"bert-fused", make_bert_fused, GELU | ENCODER, NULL},
     {"nomic-bert", make_nomic_bert, ENCODER, NULL},
+    {"deepseek-v3", make_deepseek_v3, 0, NULL},
+    {"deepseek-v2-lite", make_deepseek_v2_lite, 0, NULL},
 };
 enum { N_CASES = sizeof(cases) / sizeof(cases[0]) };
 

@@ -107,7 +107,7 @@ static void attention(void **state)
     const struct head_shape s = {8, 2, 64, 64};
     const uint32_t n_ctx = 4096;
     const uint64_t cache = 2 * 2 * 64 * 2, partial = 8 * (2 + 64) * 4, q = 8 * 64 * 4;
-    struct kv_cache kv = {bytes(n_ctx * 256), bytes(n_ctx * 256), n_ctx, KV_TYPE_F16};
+    struct kv_cache kv = {bytes(n_ctx * 256), bytes(n_ctx * 256), n_ctx, KV_TYPE_F16, 0};
     (void)state;
     for (uint32_t pos = 0; pos < 1000; pos += 333) {
         uint32_t chunks = (pos + 1 + ATTN_CHUNK - 1) / ATTN_CHUNK;
