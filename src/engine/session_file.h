@@ -4,11 +4,17 @@
  *   head     SESSION_HEAD_BYTES, see session_file_put_head
  *   tokens   [n_tokens] int32
  *   logits   [n_vocab] f32 of the newest position, if there are any
- *   cache    for each layer that has its own K, then V where it is no part of K: [position][KV
- * head] rows as the cache has them; quantised: the numbers, then an f32 scale for each 32.
- * Positions 0 .. n_tokens - 1; in layers that see a window, from local_first on state    for each
- * layer with a recurrent state that before position n_tokens, as args.h has it; nothing without
- * tokens note     [n_note] bytes of the program sum      u64, of all before it (base/checksum)
+ *   cache    for each layer that has its own K, then V where it is no part of K:
+ *            [position][KV head] rows as the cache has them; quantised: the numbers, then an f32
+ *            scale for each 32. Positions 0 .. n_tokens - 1; in layers that see a window, from
+ *            local_first on
+ *
+ *   state    for each layer with a recurrent state that before position n_tokens, as args.h has it;
+ *            nothing without tokens
+ *
+ *   note     [n_note] bytes of the program
+ *
+ *   sum      u64, of all before it (base/checksum)
  */
 #ifndef ENGINE_SESSION_FILE_H
 #define ENGINE_SESSION_FILE_H
