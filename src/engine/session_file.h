@@ -8,12 +8,9 @@
  *            [position][KV head] rows as the cache has them; quantised: the numbers, then an f32
  *            scale for each 32. Positions 0 .. n_tokens - 1; in layers that see a window, from
  *            local_first on
- *
- *   state    for each layer with a recurrent state that before position n_tokens, as args.h has it;
- *            nothing without tokens
- *
+ *   state    for each layer with a recurrent state that before position n_tokens, as args.h
+ *            has it; nothing without tokens
  *   note     [n_note] bytes of the program
- *
  *   sum      u64, of all before it (base/checksum)
  */
 #ifndef ENGINE_SESSION_FILE_H
