@@ -7,7 +7,7 @@
 
 #include "latent_files.h"
 
-enum { N_VOCAB = 258, N_CTX = 256, N = 200, HALF = 140 };
+enum { N_VOCAB = 258, N_CTX = 256, N = 160, HALF = 140 };
 
 static char folder[TEST_PATH], path[TEST_PATH + 20], quantised[TEST_PATH + 20],
     saved[TEST_PATH + 20];
@@ -103,7 +103,7 @@ static void saved_sessions(void **state)
         hekla_session_rewind(session, HALF);
         assert_true(hash_rest(session, tokens) == hash);
         hekla_session_close(session);
-        options.n_ctx = 230;
+        options.n_ctx = 190;
         options.n_batch = 9;
         session = open_session(ref, &options);
         if (hekla_session_restore(session, saved, NULL, NULL, &err))
