@@ -16,11 +16,12 @@ struct stream {
     bool ended, newline;
 };
 
+/* Answers keep their control tokens: in some formats these tell thoughts and calls of tools. */
 static void write_piece(struct stream *stream, hekla_token token)
 {
     char piece[HEKLA_PIECE_MAX];
     size_t n = hekla_text_stream_add(
-        stream->run->model, &stream->text, token, false, piece, sizeof(piece));
+        stream->run->model, &stream->text, token, stream->collected != NULL, piece, sizeof(piece));
     if (n == 0)
         return;
     cli_write(piece, n);

@@ -1,21 +1,35 @@
 /* What an answer consists of: what was thought, what is said, and calls of tools. */
-#include "jinja/jinja.h"
+#include "text/answer.h"
+
 #include "text/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A piece of the answer. */
-struct piece {
-    const char *text;
-    size_t n;
-};
-
-static struct piece trimmed(const char *begin, const char *end)
+struct piece piece_trimmed(const char *begin, const char *end)
 {
     struct piece p = {begin, (size_t)(end - begin)};
     utf8_trim(&p.text, &p.n);
     return p;
+}
+
+const char *piece_find(struct piece p, const char *what)
+{
+    size_t n = strlen(what);
+    const char *at = p.text, *end = p.text + p.n;
+    while (at && (size_t)(end - at) >= n) {
+        at = memchr(at, what[0], (size_t)(end - at) - n + 1);
+        if (at && !memcmp(at, what, n))
+            return at;
+        at += at != NULL;
+    }
+    return NULL;
+}
+
+static bool begins_with(struct piece p, const char *what)
+{
+    size_t n = strlen(what);
+    return p.n >= n && !memcmp(p.text, what, n);
 }
 
 static bool ends_with(struct piece p, const char *what)
@@ -24,12 +38,17 @@ static bool ends_with(struct piece p, const char *what)
     return p.n >= n && !memcmp(p.text + p.n - n, what, n);
 }
 
+static struct piece behind(struct piece p, const char *at)
+{
+    return (struct piece){at, p.n - (size_t)(at - p.text)};
+}
+
 /* Moves *answer behind what was thought. */
 static struct piece take_reasoning(const char *prompt, const char **answer)
 {
     static const char *const tags[][2] = {{"<think>", "</think>"}, {"[THINK]", "[/THINK]"},
         {"<|START_THINKING|>", "<|END_THINKING|>"}, {"<seed:think>", "</seed:think>"}};
-    struct piece before = trimmed(prompt, prompt + strlen(prompt));
+    struct piece before = piece_trimmed(prompt, prompt + strlen(prompt));
     const char *begin = *answer + strspn(*answer, " \t\r\n");
     for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
         size_t n = strlen(tags[i][0]);
@@ -40,120 +59,111 @@ static struct piece take_reasoning(const char *prompt, const char **answer)
             continue;
         const char *end = strstr(begin, tags[i][1]);
         *answer = end ? end + strlen(tags[i][1]) : begin + strlen(begin);
-        return trimmed(begin, end ? end : *answer);
+        return piece_trimmed(begin, end ? end : *answer);
     }
     return (struct piece){0};
 }
 
-/* ---- calls ------------------------------------------------------------------------------------
+/* ---- parts ------------------------------------------------------------------------------------
  */
 
-static bool add(char **text, size_t *n, const char *more, size_t n_more)
+/* Adds to a text, on a line of its own. */
+static bool append(char **text, struct piece p)
 {
-    char *grown = realloc(*text, *n + n_more + 1);
+    size_t n = *text ? strlen(*text) : 0, between = n && p.n;
+    char *grown = realloc(*text, n + between + p.n + 1);
     if (!grown)
         return false;
-    memcpy(grown + *n, more, n_more);
-    *n += n_more;
-    grown[*n] = 0;
+    if (between)
+        grown[n] = '\n';
+    if (p.n)
+        memcpy(grown + n + between, p.text, p.n);
+    grown[n + between + p.n] = 0;
     *text = grown;
     return true;
 }
 
-/* Calls as models write them, a JSON list, in OpenAI's form. NULL: they are none. */
-static char *normal_calls(const char *calls, size_t n)
+/* Harmony, the form of gpt-oss (https://github.com/openai/harmony): messages, each with a header
+ * that names a channel or who is called. */
+static bool is_harmony(const char *prompt, struct piece answer)
 {
-    static const char form[] =
-        "{%- set all = namespace(calls=[]) -%}"
-        "{%- for call in (calls if calls is sequence and calls is not mapping else [calls]) -%}"
-        "{%- set f = call.function or call -%}"
-        "{%- if f.name is not string %}{{ raise_exception('no name') }}{% endif -%}"
-        "{%- set arguments = f.arguments if f.arguments is defined else f.parameters -%}"
-        "{%- set id = {'id': call.id} if call.id else {} -%}"
-        "{%- set all.calls = all.calls + [dict(type='function', function={'name': f.name, "
-        "'arguments': arguments if arguments is defined else {}}, **id)] -%}"
-        "{%- endfor -%}"
-        "{{ all.calls|tojson }}";
-    char *out = NULL;
-    size_t n_out;
-    struct jinja *j = jinja_create("the calls", NULL);
-    if (j && (jinja_set_json(j, "calls", "the calls", calls, n, NULL) ||
-                 jinja_render(j, form, sizeof(form) - 1, &out, &n_out, NULL)))
-        out = NULL;
-    jinja_destroy(j);
-    return out;
+    struct piece before = {prompt, strlen(prompt)};
+    return begins_with(answer, "<|channel|>") ||
+           (ends_with(before, "<|start|>assistant") && piece_find(answer, "<|message|>"));
 }
 
-/* <tool_call>{...}</tool_call>, as often as it comes. *rest: the answer before the first. */
-static char *tagged_calls(struct piece *rest)
+static bool take_message(
+    struct piece header, struct piece body, bool tools, struct hekla_answer *parts)
 {
-    static const char begin_tag[] = "<tool_call>", end_tag[] = "</tool_call>";
-    char *list = NULL, *calls = NULL;
-    size_t n = 0;
-    const char *first = strstr(rest->text, begin_tag), *at = first;
-    bool good = first != NULL;
-    while (good && at) {
-        const char *begin = at + strlen(begin_tag), *end = strstr(begin, end_tag);
-        end = end ? end : begin + strlen(begin);
-        good = add(&list, &n, n ? "," : "[", 1) && add(&list, &n, begin, (size_t)(end - begin));
-        at = strstr(end, begin_tag);
+    const char *to = piece_find(header, "to=functions.");
+    if (piece_find(header, "<|channel|>analysis"))
+        return append(&parts->reasoning, body);
+    if (tools && to && !parts->tool_calls) {
+        struct piece name = behind(header, to + strlen("to=functions."));
+        for (size_t i = 0; i < name.n; i++)
+            if (name.text[i] == ' ' || name.text[i] == '<')
+                name.n = i;
+        parts->tool_calls = calls_of_one(name, body);
+        if (parts->tool_calls)
+            return true;
     }
-    if (good && add(&list, &n, "]", 1))
-        calls = normal_calls(list, n);
-    free(list);
-    if (calls)
-        *rest = trimmed(rest->text, first);
-    return calls;
+    return append(&parts->content, body);
 }
 
-/* A call, or a list of them, that is all of the answer, perhaps after a mark. */
-static char *bare_calls(struct piece *rest)
+/* The first of the marks that end a message, or NULL: it ends with the answer. *n: the mark's
+ * length. */
+static const char *find_end(struct piece p, size_t *n)
 {
-    static const char *const marks[] = {"[TOOL_CALLS]", "<|python_tag|>", ""};
+    static const char *const marks[] = {"<|end|>", "<|call|>", "<|return|>"};
+    const char *first = NULL;
     for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-        size_t n = strlen(marks[i]);
-        if (rest->n < n || memcmp(rest->text, marks[i], n))
+        const char *at = piece_find(p, marks[i]);
+        if (!at || (first && first < at))
             continue;
-        struct piece body = trimmed(rest->text + n, rest->text + rest->n);
-        bool json = body.n && (body.text[0] == '{' || (n && body.text[0] == '['));
-        char *calls = json ? normal_calls(body.text, body.n) : NULL;
-        if (calls) {
-            rest->n = 0;
-            return calls;
-        }
+        first = at;
+        *n = strlen(marks[i]);
     }
-    return NULL;
+    return first;
 }
 
-static char *copy(struct piece p)
+static bool take_harmony(struct piece rest, bool tools, struct hekla_answer *parts)
 {
-    char *text = malloc(p.n + 1);
-    if (!text)
-        return NULL;
-    if (p.n)
-        memcpy(text, p.text, p.n);
-    text[p.n] = 0;
-    return text;
+    static const char open[] = "<|message|>";
+    size_t n_end = 0;
+    bool good = append(&parts->content, (struct piece){0});
+    const char *text;
+    while (good && (text = piece_find(rest, open)) != NULL) {
+        struct piece header = {rest.text, (size_t)(text - rest.text)};
+        rest = behind(rest, text + sizeof(open) - 1);
+        const char *end = find_end(rest, &n_end);
+        struct piece body = {rest.text, end ? (size_t)(end - rest.text) : rest.n};
+        good = take_message(header, body, tools, parts);
+        rest = behind(rest, end ? end + n_end : rest.text + rest.n);
+    }
+    return good;
+}
+
+static bool take_tagged(
+    const char *prompt, const char *answer, bool tools, struct hekla_answer *parts)
+{
+    const char *at = answer;
+    struct piece reasoning = take_reasoning(prompt, &at), rest = {at, strlen(at)};
+    if (at != answer || tools)
+        rest = piece_trimmed(at, at + rest.n);
+    if (tools)
+        parts->tool_calls = calls_take(&rest);
+    return append(&parts->content, rest) && (!reasoning.n || append(&parts->reasoning, reasoning));
 }
 
 hekla_status hekla_answer_parse(const char *prompt, const char *answer, bool tools,
     struct hekla_answer *out, struct hekla_error *err)
 {
-    const char *at = answer;
-    hekla_error_clear(err);
-    struct piece reasoning = take_reasoning(prompt ? prompt : "", &at);
-    struct piece rest = {at, strlen(at)};
-    if (at != answer || tools)
-        rest = trimmed(at, at + rest.n);
     struct hekla_answer parts = {0};
-    if (tools)
-        parts.tool_calls = tagged_calls(&rest);
-    if (tools && !parts.tool_calls)
-        parts.tool_calls = bare_calls(&rest);
-    parts.content = copy(rest);
-    if (reasoning.n)
-        parts.reasoning = copy(reasoning);
-    if (!parts.content || (reasoning.n && !parts.reasoning)) {
+    struct piece all = {answer, strlen(answer)};
+    hekla_error_clear(err);
+    prompt = prompt ? prompt : "";
+    if (!(is_harmony(prompt, all) ? take_harmony(all, tools, &parts)
+                                  : take_tagged(prompt, answer, tools, &parts))) {
         hekla_answer_free(&parts);
         return hekla_fail(err, HEKLA_MEMORY, "no memory for the parts of an answer");
     }

@@ -160,6 +160,10 @@ static void named_formats(void **state)
     assert_null(hekla_chat_format_name(n));
 }
 
+#define CALL(name, arguments)                                                                      \
+    "[{\"type\": \"function\", \"function\": {\"name\": \"" name "\", \"arguments\": {" arguments  \
+    "}}}]"
+
 static void answers(void **state)
 {
     (void)state;
@@ -193,6 +197,51 @@ static void answers(void **state)
             "\"id\": \"c1\"}]"},
         {"x", "{\"title\": \"f\"}", true, "{\"title\": \"f\"}", NULL, NULL},
         {"x", "[1, 2]", true, "[1, 2]", NULL, NULL},
+        {"x",
+            "So:\n<tool_call>\n<function=f>\n<parameter=a>\ntwo\n\"lines\"\n</parameter>\n"
+            "<parameter=b>\n0.1\n</parameter>\n<parameter=c>\n[1, {}]\n</parameter>\n</function>\n"
+            "</tool_call>\n<tool_call>\n<function=g>\n</function>\n</tool_call>",
+            true, "So:", NULL,
+            "[{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"a\": "
+            "\"two\\n\\\"lines\\\"\", \"b\": 0.1, \"c\": [1, {}]}}}, {\"type\": \"function\", "
+            "\"function\": {\"name\": \"g\", \"arguments\": {}}}]"},
+        {"x", "<seed:tool_call>\n<function=f>\n<parameter=a>x</parameter>\n</function>", true, "",
+            NULL, CALL("f", "\"a\": \"x\"")},
+        {"x", "<tool_call><function=>\n</function></tool_call>", true,
+            "<tool_call><function=>\n</function></tool_call>", NULL, NULL},
+        {"x",
+            "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>x y</arg_value>\n<arg_key>b</arg_key>\n"
+            "<arg_value>true</arg_value>\n</tool_call>",
+            true, "", NULL, CALL("f", "\"a\": \"x y\", \"b\": true")},
+        {"x", "Hm.[TOOL_CALLS]f[ARGS]{\"a\": 1}", true, "Hm.", NULL, CALL("f", "\"a\": 1")},
+        {"x",
+            "Yes.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": "
+            "1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+            true, "Yes.", NULL, CALL("f", "\"a\": 1")},
+        {"x",
+            "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0"
+            "<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>",
+            true, "", NULL,
+            "[{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {}}, "
+            "\"id\": \"functions.f:0\"}]"},
+        {"x", "<|tool_call_begin|>f{}<|tool_call_end|>", true,
+            "<|tool_call_begin|>f{}<|tool_call_end|>", NULL, NULL},
+        {"..<|start|>assistant",
+            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>"
+            "Yes.",
+            false, "Yes.", "Hm.", NULL},
+        {"..<|start|>assistant", "<|channel|>analysis<|message|>Hm. And", false, "", "Hm. And",
+            NULL},
+        {"..<|start|>assistant", "<|channel|>ana", false, "", NULL, NULL},
+        {"..<|start|>assistant",
+            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary "
+            "to=functions.f <|constrain|>json<|message|>{\"a\": 1}",
+            true, "", "Hm.", CALL("f", "\"a\": 1")},
+        {"..<|start|>assistant",
+            " to=functions.f<|channel|>commentary json<|message|>{\"a\": 1}<|call|>", true, "",
+            NULL, CALL("f", "\"a\": 1")},
+        {"..<|start|>assistant", " to=functions.f<|channel|>commentary json<|message|>{\"a\": 1}",
+            true, "", NULL, CALL("f", "\"a\": 1")},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct hekla_answer parts = {0};
