@@ -136,8 +136,8 @@ static hekla_status measure_gauges(struct state *s)
     return measure_ops(s, &list);
 }
 
-/* What a llama does not have: norms of heads, wide heads, and recurrent states, of the shapes that
- * Gemma 4 and Qwen 3.5 have. */
+/* What a llama does not have: norms of heads, wide heads, recurrent states, and values that are a
+ * part of the keys, of the shapes that Gemma 4, Qwen 3.5 and DeepSeek V3 have. */
 static hekla_status measure_others(struct state *s)
 {
     struct gpu_buffer none = {.size = 1u << 30};
@@ -145,7 +145,9 @@ static hekla_status measure_others(struct state *s)
                     more = {&none, 1u << 29, 1u << 28};
     const struct rows in = {at, 8192, 8192}, out = {to, 8192, 8192};
     const struct head_shape wide = {.n_head = 8, .n_head_kv = 1, .head_dim = 512, .n_rot = 512};
-    const struct kv_cache kv = {.k = at, .v = to, .n_ctx = 4096, .type = KV_TYPE_F16};
+    const struct head_shape latent = {.n_head = 16, .n_head_kv = 1, .head_dim = 576, .n_rot = 64};
+    const struct kv_cache kv = {.k = at, .v = to, .n_ctx = 4096, .type = KV_TYPE_F16},
+                          keys = {.k = at, .n_ctx = 4096, .type = KV_TYPE_F16, .value_first = 64};
     const struct state_cache cache = {more, 4, 4 * 8192 + 32 * 128 * 128};
     const struct delta delta = {.n_head = 32,
         .n_group = 16,
@@ -161,6 +163,8 @@ static hekla_status measure_others(struct state *s)
             .n_tokens = steps[i]};
         op_norm_rows(&list, in, in, &(struct norm_rows){.g = to, .n = 128, .rows = 32});
         op_attention(&list, out, in, &kv, more, wide);
+        op_attention(&list, out, in, &keys, more, latent);
+        op_rope_kv(&list, in, 0, 0, &keys, to, latent);
         op_conv(&list, out, in, at, 4, &cache, CONV_SILU);
         op_delta(&list, out, in, in, &cache, &delta);
         status = measure_ops(s, &list);

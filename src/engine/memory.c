@@ -47,11 +47,16 @@ static uint64_t position_bytes(const struct hekla_session *s, bool local)
 /* Most positions that the device's bindings and `bytes` of memory hold. */
 static uint64_t most_positions(const struct hekla_session *s, uint64_t bytes)
 {
+    const struct model_params *p = &s->model->m.params;
     const struct gpu_caps *caps = gpu_device_caps(s->model->m.dev);
-    uint64_t one = op_kv_bytes(s->kv_type, model_widest(&s->model->m.params, DIM_KV)),
+    uint64_t one = op_kv_bytes(s->kv_type, model_widest(p, DIM_KV)),
              range = caps->max_range < caps->max_slab ? caps->max_range : caps->max_slab;
     uint64_t local = position_bytes(s, true), global = position_bytes(s, false);
-    uint64_t by_binding = range / one, by_memory = bytes / (local + global), ring = session_ring(s);
+    /* Attention's partial results are bound, too. */
+    uint64_t chunk = 4ull * p->head.n_head * (2 + model_widest(p, DIM_HEAD));
+    uint64_t by_binding = range / one, by_partials = range / chunk * ATTN_CHUNK - ATTN_CHUNK;
+    by_binding = by_partials < by_binding ? by_partials : by_binding;
+    uint64_t by_memory = bytes / (local + global), ring = session_ring(s);
     if (by_memory > ring)
         by_memory = global ? (bytes - local * ring) / global : by_binding;
     uint64_t n = by_binding < by_memory ? by_binding : by_memory;

@@ -53,6 +53,8 @@ static enum kernel choose_variant(const struct op_list *list, int quant)
 
 /* Groups in y for the pairs of an expert: few, as most experts of a step have few. */
 enum { GROUPS_A_LIST = 4, MOST_GROUPS = 4096 };
+/* Times COLS, where each token has all experts. */
+enum { TOKENS_A_GROUP = 8 };
 
 static void choose_shape(
     const struct op_list *list, struct op *op, uint32_t rows, uint32_t n_used, uint32_t n_expert)
@@ -124,6 +126,8 @@ void op_matvec_each(struct op_list *list, struct rows y, uint32_t y_first, uint3
     for (uint32_t i = 0; i < w->n_shards; i++) {
         struct matvec_id_args args;
         struct op *op = append_shard(list, w, i, rows, n_expert, &args);
+        uint32_t tokens = TOKENS_A_GROUP * op->spec[SPEC_COLS];
+        op->groups[1] = (list->n_tokens + tokens - 1) / tokens;
         op->groups[2] = args.expert_count;
         op_bind(op, 1, is_int ? x->q8.view : x->f32.view, true, false);
         op_bind(op, 2, y.view, false, true);

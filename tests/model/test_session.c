@@ -264,7 +264,7 @@ static void damaged_files(void **state)
         {24, UINT32_MAX - 31, "sizes are impossible"}, /* heads: more than 64 bits with the rest */
         {24, 33, "impossible heads"}, {28, 33, "impossible heads"}, {32, 0, "impossible logits"},
         {40, 3, "number of tokens"}, {44, UINT32_MAX, "number of tokens"},
-        {48, UINT32_MAX, "number of tokens"}, {52, 8, "impossible logits"},
+        {48, UINT32_MAX, "number of tokens"}, {52, 16, "impossible logits"},
         {68, UINT32_MAX, "truncated"}, {140, UINT32_MAX, "truncated"}, /* the state's size */
     };
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
