@@ -74,7 +74,8 @@ void arch_read_routed_experts(struct arch_reader *r, struct model_params *p, boo
     uint32_t shared = arch_read_u32(r, "expert_shared_count", 0, 0, MAX_EXPERTS);
     read_routing(r, &x->routing, sigmoid);
     read_groups(r, x);
-    x->n_ff_shared = shared * x->n_ff;
-    p->blocks |= BLOCK_CHOICE_BIAS | (shared ? BLOCK_SHARED : 0);
+    x->n_ff_shared =
+        arch_read_u32(r, "expert_shared_feed_forward_length", shared * x->n_ff, 0, 1u << 22);
+    p->blocks |= BLOCK_CHOICE_BIAS | (x->n_ff_shared ? BLOCK_SHARED : 0);
     read_dense_layers(r, p, blocks);
 }
