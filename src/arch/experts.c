@@ -31,6 +31,10 @@ static void read_routing(struct arch_reader *r, struct routing *p, bool sigmoid)
     p->sigmoid = rating ? rating == SIGMOID : sigmoid;
     p->renormed = arch_read_bool(r, "expert_weights_norm", false);
     p->scale = arch_read_f32(r, "expert_weights_scale", 0);
+    if (r->status == HEKLA_OK && !(p->scale >= 0 && p->scale < 1e6f))
+        r->status = hekla_fail(r->err, HEKLA_FORMAT,
+            "%s: %s.expert_weights_scale is %g, expected a number of about 1", r->file, r->arch,
+            (double)p->scale);
     p->scale = p->scale != 0 ? p->scale : 1; /* 0: none */
 }
 
