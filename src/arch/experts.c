@@ -31,6 +31,10 @@ static void read_routing(struct arch_reader *r, struct routing *p, bool sigmoid)
     p->sigmoid = rating ? rating == SIGMOID : sigmoid;
     p->renormed = arch_read_bool(r, "expert_weights_norm", false);
     p->scale = arch_read_f32(r, "expert_weights_scale", 0);
+    if (r->status == HEKLA_OK && !(p->scale >= 0 && p->scale < 1e6f))
+        r->status = hekla_fail(r->err, HEKLA_FORMAT,
+            "%s: %s.expert_weights_scale is %g, expected a number of about 1", r->file, r->arch,
+            (double)p->scale);
     p->scale = p->scale != 0 ? p->scale : 1; /* 0: none */
 }
 
@@ -74,7 +78,8 @@ void arch_read_routed_experts(struct arch_reader *r, struct model_params *p, boo
     uint32_t shared = arch_read_u32(r, "expert_shared_count", 0, 0, MAX_EXPERTS);
     read_routing(r, &x->routing, sigmoid);
     read_groups(r, x);
-    x->n_ff_shared = shared * x->n_ff;
-    p->blocks |= BLOCK_CHOICE_BIAS | (shared ? BLOCK_SHARED : 0);
+    x->n_ff_shared =
+        arch_read_u32(r, "expert_shared_feed_forward_length", shared * x->n_ff, 0, 1u << 22);
+    p->blocks |= BLOCK_CHOICE_BIAS | (x->n_ff_shared ? BLOCK_SHARED : 0);
     read_dense_layers(r, p, blocks);
 }

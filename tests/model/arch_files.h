@@ -155,6 +155,19 @@ static inline void arch_file_experts(struct arch_file *f, uint32_t layer, uint32
     arch_file_stack(f, layer, "ffn_down_exps", n_ff, f->n_embd, n, 0.2f);
 }
 
+static inline void arch_file_bool(struct arch_file *f, const char *key, bool v)
+{
+    build_key_int(&f->keys, arch_file_key(f, key), GGUF_BOOL, v, 1);
+}
+
+/* One that all tokens use. */
+static inline void arch_file_shared(struct arch_file *f, uint32_t layer, uint64_t n_ff)
+{
+    arch_file_matrix(f, layer, "ffn_gate_shexp", f->n_embd, n_ff, 1);
+    arch_file_matrix(f, layer, "ffn_up_shexp", f->n_embd, n_ff, 1);
+    arch_file_matrix(f, layer, "ffn_down_shexp", n_ff, f->n_embd, 1);
+}
+
 /* Keys that all have; vocab: an image without tensors, whose keys are taken and which is freed. */
 static inline void arch_file_keys(struct arch_file *f, bool layer_norm, struct build *vocab)
 {

@@ -39,7 +39,7 @@ static inline void latent_keys(struct arch_file *f, const struct latent_spec *s)
     latent_u32(f, s, "expert_feed_forward_length", LATENT_N_FF);
     latent_u32(f, s, "expert_gating_func", s->sigmoid ? 2 : 1);
     arch_file_f32(f, "expert_weights_scale", s->sigmoid ? 2.5f : 1);
-    build_key_int(&f->keys, arch_file_key(f, "expert_weights_norm"), GGUF_BOOL, s->sigmoid, 1);
+    arch_file_bool(f, "expert_weights_norm", s->sigmoid);
     if (s->n_group) {
         latent_u32(f, s, "expert_group_count", s->n_group);
         latent_u32(f, s, "expert_group_used_count", 2);
@@ -76,7 +76,6 @@ static inline void latent_attention(
 
 static inline void latent_ffn(struct arch_file *f, const struct latent_spec *s, uint32_t layer)
 {
-    const uint64_t shared = (uint64_t)s->n_shared * LATENT_N_FF;
     if (layer == 0) {
         arch_file_ffn(f, layer, true, false);
         return;
@@ -84,9 +83,7 @@ static inline void latent_ffn(struct arch_file *f, const struct latent_spec *s, 
     arch_file_experts(f, layer, LATENT_EXPERTS, LATENT_N_FF);
     if (s->bias)
         arch_file_bias(f, layer, "exp_probs_b", LATENT_EXPERTS);
-    arch_file_matrix(f, layer, "ffn_gate_shexp", f->n_embd, shared, 1);
-    arch_file_matrix(f, layer, "ffn_up_shexp", f->n_embd, shared, 1);
-    arch_file_matrix(f, layer, "ffn_down_shexp", shared, f->n_embd, 1);
+    arch_file_shared(f, layer, (uint64_t)s->n_shared * LATENT_N_FF);
 }
 
 static inline struct build make_latent(const struct latent_spec *s)

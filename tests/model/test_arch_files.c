@@ -280,6 +280,113 @@ static struct build make_nomic_bert(void)
     return arch_file_end(&f);
 }
 
+enum { N_EXPERTS = 8, EXPERT_N_FF = 32 };
+
+static void add_expert_keys(struct arch_file *f)
+{
+    arch_file_u32(f, "expert_count", N_EXPERTS);
+    arch_file_u32(f, "expert_used_count", 3);
+    arch_file_u32(f, "expert_feed_forward_length", EXPERT_N_FF);
+}
+
+/* Rated by sigmoid, chosen with a bias, behind a dense layer. */
+static void add_routing_keys(struct arch_file *f)
+{
+    add_expert_keys(f);
+    arch_file_u32(f, "expert_gating_func", 2);
+    arch_file_u32(f, "expert_shared_count", 2);
+    arch_file_u32(f, "leading_dense_block_count", 1);
+    arch_file_f32(f, "expert_weights_scale", 1.5f);
+    arch_file_bool(f, "expert_weights_norm", true);
+}
+
+static void add_routed_experts(struct arch_file *f, uint32_t layer, uint64_t shared)
+{
+    arch_file_experts(f, layer, N_EXPERTS, EXPERT_N_FF);
+    arch_file_bias(f, layer, "exp_probs_b", N_EXPERTS);
+    if (shared)
+        arch_file_shared(f, layer, shared);
+}
+
+static struct build make_dots1(void)
+{
+    struct arch_file f = begin("dots1", 18);
+    f.n_head_kv = f.n_head;
+    arch_file_begin(&f, false, false, false);
+    add_routing_keys(&f);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, false);
+        arch_file_attention(&f, i, false);
+        arch_file_qk_norms(&f, i, f.head_dim, f.head_dim);
+        arch_file_norm(&f, i, "ffn_norm", f.n_embd, false);
+        i == 0 ? arch_file_ffn(&f, i, true, false) : add_routed_experts(&f, i, 2 * EXPERT_N_FF);
+    }
+    return arch_file_end(&f);
+}
+
+static struct build make_glm4moe_with(uint64_t seed, bool norms)
+{
+    struct arch_file f = begin("glm4moe", seed);
+    arch_file_begin(&f, false, false, false);
+    arch_file_u32(&f, "rope.dimension_count", 8);
+    add_routing_keys(&f);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, false);
+        arch_file_attention(&f, i, false);
+        arch_file_qkv_biases(&f, i);
+        if (norms)
+            arch_file_qk_norms(&f, i, f.head_dim, f.head_dim);
+        arch_file_norm(&f, i, "post_attention_norm", f.n_embd, false);
+        i == 0 ? arch_file_ffn(&f, i, true, false) : add_routed_experts(&f, i, 2 * EXPERT_N_FF);
+    }
+    return arch_file_end(&f);
+}
+
+static struct build make_glm4moe(void)
+{
+    return make_glm4moe_with(19, true);
+}
+
+static struct build make_glm4moe_air(void)
+{
+    return make_glm4moe_with(20, false);
+}
+
+static struct build make_ernie4_5_moe(void)
+{
+    struct arch_file f = begin("ernie4_5-moe", 21);
+    arch_file_begin(&f, false, false, true);
+    add_expert_keys(&f);
+    arch_file_u32(&f, "expert_shared_feed_forward_length", 64);
+    arch_file_u32(&f, "leading_dense_block_count", 1);
+    arch_file_u32(&f, "interleave_moe_layer_step", 1);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, false);
+        arch_file_attention(&f, i, false);
+        arch_file_norm(&f, i, "ffn_norm", f.n_embd, false);
+        i == 0 ? arch_file_ffn(&f, i, true, false) : add_routed_experts(&f, i, 64);
+    }
+    return arch_file_end(&f);
+}
+
+static struct build make_minimax_m2(void)
+{
+    struct arch_file f = begin("minimax-m2", 22);
+    f.n_ff = EXPERT_N_FF;
+    arch_file_begin(&f, false, false, false);
+    arch_file_u32(&f, "rope.dimension_count", 8);
+    add_expert_keys(&f);
+    arch_file_u32(&f, "expert_gating_func", 2);
+    for (uint32_t i = 0; i < f.n_layer; i++) {
+        arch_file_norm(&f, i, "attn_norm", f.n_embd, false);
+        arch_file_attention(&f, i, false);
+        arch_file_qk_norms(&f, i, 64, 32);
+        arch_file_norm(&f, i, "ffn_norm", f.n_embd, false);
+        add_routed_experts(&f, i, 0);
+    }
+    return arch_file_end(&f);
+}
+
 static struct build make_deepseek_v3(void)
 {
     return make_latent(&latent_v3);
@@ -314,6 +421,11 @@ static const struct {
     {"exaone4-window", make_exaone4_window, 0, NULL},
     {"command-r", make_command_r, 0, NULL},
     {"cohere2", make_cohere2, 0, NULL},
+    {"dots1", make_dots1, 0, NULL},
+    {"glm4moe", make_glm4moe, 0, NULL},
+    {"glm4moe-air", make_glm4moe_air, 0, NULL},
+    {"ernie4_5-moe", make_ernie4_5_moe, 0, NULL},
+    {"minimax-m2", make_minimax_m2, 0, NULL},
     {"bert", make_bert, GELU | ENCODER, NULL},
     {"bert-fused", make_bert_fused, GELU | ENCODER, NULL},
     {"nomic-bert", make_nomic_bert, ENCODER, NULL},
