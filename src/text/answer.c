@@ -16,13 +16,9 @@ struct piece piece_trimmed(const char *begin, const char *end)
 const char *piece_find(struct piece p, const char *what)
 {
     size_t n = strlen(what);
-    const char *at = p.text, *end = p.text + p.n;
-    while (at && (size_t)(end - at) >= n) {
-        at = memchr(at, what[0], (size_t)(end - at) - n + 1);
-        if (at && !memcmp(at, what, n))
-            return at;
-        at += at != NULL;
-    }
+    for (size_t i = 0; i + n <= p.n; i++)
+        if (p.text[i] == what[0] && !memcmp(p.text + i, what, n))
+            return p.text + i;
     return NULL;
 }
 
