@@ -207,6 +207,10 @@ struct hekla_model_info {
     uint64_t device_bytes; /* weights as stored on the device */
     uint64_t decode_bytes; /* weight bytes read for one decoded token */
     uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
+    /* Elements of K and V of a position that a token behind it reads, in all layers; in those that
+     * see only a window of so many positions. */
+    uint64_t kv_elements, kv_elements_window;
+    uint32_t window; /* 0: all layers see all positions */
     bool add_bos;
     hekla_token bos, eos, eot;  /* -1: none */
     enum hekla_pooling pooling; /* what the file says; MEAN where it says nothing */

@@ -72,6 +72,11 @@ static hekla_status read_info(struct hekla_model *model, const char *file, struc
     info->n_head_kv = p->head.n_head_kv;
     info->head_dim = p->head.head_dim;
     info->n_ff = p->n_ff;
+    info->window = p->attention.window;
+    for (uint32_t i = 0; i < p->n_layer; i++)
+        if (!(p->layers[i] & LAYER_STATE))
+            *(p->layers[i] & LAYER_LOCAL ? &info->kv_elements_window : &info->kv_elements) +=
+                model_kv_elements(p, i);
     uint32_t file_type;
     status = gguf_get_u32(g, "general.file_type", false, UINT32_MAX, &file_type, err);
     info->file_type = file_type < 1024 ? (int32_t)file_type : -1;

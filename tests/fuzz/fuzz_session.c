@@ -29,8 +29,10 @@ static bool take(const uint8_t *data, size_t size)
     require((status == HEKLA_OK) == !err.text[0], "a refusal says why");
     if (status != HEKLA_OK)
         return false;
-    uint64_t cache = 2 * (op_kv_bytes(f.kv_type, f.width) * f.n_tokens +
-                             op_kv_bytes(f.kv_type, f.width_local) * (f.n_tokens - f.local_first));
+    uint64_t parts = f.flags & SESSION_KEYS_ALONE ? 1 : 2;
+    uint64_t cache =
+        parts * (op_kv_bytes(f.kv_type, f.width) * f.n_tokens +
+                    op_kv_bytes(f.kv_type, f.width_local) * (f.n_tokens - f.local_first));
     require(f.logits == SESSION_HEAD_BYTES + 4ull * f.n_tokens && f.logits <= f.cache &&
                 f.cache <= f.state && f.state <= f.note && f.note <= f.sum && f.sum + 8 == f.end &&
                 f.end == size,
