@@ -68,6 +68,14 @@ if(files)
     hekla_test(quick.kernels kernel_tests --quick --few)
 endif()
 
+# The longest first, so that none is left to run alone at the end.
+if(files)
+    set_tests_properties(kernels.cases PROPERTIES COST 300)
+    set_tests_properties(kernels.1 kernels.2 kernels.3 kernels.4 PROPERTIES COST 100)
+endif()
+set_tests_properties(model.bits model.archs PROPERTIES COST 200)
+set_tests_properties(model.golden model.latent model.arch_files PROPERTIES COST 50)
+
 # That the benchmarks run; their numbers are not looked at.
 set(tiny ${CMAKE_SOURCE_DIR}/models/hekla-tiny-q8_0.gguf)
 hekla_test(bench.kernels kernel_bench --csv --seconds 0 rmsnorm)
