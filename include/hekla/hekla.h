@@ -341,10 +341,10 @@ struct hekla_answer { /* malloc'ed: hekla_answer_free */
 /* Takes an answer apart, ready to be put into a message: what was thought, between tags such as
  * <think> of which the prompt may have opened one, and, if the model was given tools, its calls:
  * <tool_call> around {...}, <function=...> or <arg_key>s, [TOOL_CALLS][...], [TOOL_CALLS]name[ARGS]
- * {...}, those of DeepSeek and Kimi, or nothing but {"name": ..., ...}; and messages of gpt-oss
- * with their channels. answer: with its control tokens (hekla_text_stream_add, special). Arguments
- * that are written out plainly are strings unless they are other JSON. prompt: the text that was
- * answered, or NULL. What is no call of these forms is content. Thread-safe. */
+ * {...}, those of DeepSeek, Kimi and Gemma 4, or nothing but {"name": ..., ...}; and messages of
+ * gpt-oss with their channels. answer: with its control tokens (hekla_text_stream_add, special).
+ * Arguments that are written out plainly are strings unless they are other JSON. prompt: the text
+ * that was answered, or NULL. What is no call of these forms is content. Thread-safe. */
 HEKLA_API hekla_status hekla_answer_parse(const char *prompt, const char *answer, bool tools,
     struct hekla_answer *out, struct hekla_error *err);
 HEKLA_API void hekla_answer_free(struct hekla_answer *answer);

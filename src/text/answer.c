@@ -43,7 +43,8 @@ static struct piece behind(struct piece p, const char *at)
 static struct piece take_reasoning(const char *prompt, const char **answer)
 {
     static const char *const tags[][2] = {{"<think>", "</think>"}, {"[THINK]", "[/THINK]"},
-        {"<|START_THINKING|>", "<|END_THINKING|>"}, {"<seed:think>", "</seed:think>"}};
+        {"<|START_THINKING|>", "<|END_THINKING|>"}, {"<seed:think>", "</seed:think>"},
+        {"<|channel>thought", "<channel|>"}};
     struct piece before = piece_trimmed(prompt, prompt + strlen(prompt));
     const char *begin = *answer + strspn(*answer, " \t\r\n");
     for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {

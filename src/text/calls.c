@@ -129,6 +129,34 @@ static void add_keys_and_values(struct list *l, struct piece body)
     add_text(l, "}}");
 }
 
+/* call:NAME{KEY:VALUE,...}: JSON, but for marks around strings and keys without any. */
+static void add_marked_strings(struct list *l, struct piece body)
+{
+    static const char quote[] = "<|\"|>", marks[] = "{}[],:<";
+    const char *at = body.text, *end = body.text + body.n;
+    add_name(l, take_between(&at, end, "call:", "{"));
+    add_text(l, ", \"arguments\": {");
+    while (at < end && !l->failed) {
+        struct piece left = {at, (size_t)(end - at)};
+        size_t n = 0;
+        while (n < left.n && !strchr(marks, at[n]))
+            n++;
+        if (piece_find(left, quote) == at) {
+            add_string(l, take_between(&at, end, quote, quote));
+            continue;
+        }
+        struct piece word = piece_trimmed(at, at + n);
+        if (!n)
+            add(l, at, 1);
+        else if (n < left.n && at[n] == ':')
+            add_string(l, word);
+        else if (word.n)
+            add_value(l, word);
+        at += n ? n : 1;
+    }
+    add_text(l, "}");
+}
+
 /* A name of the form functions.NAME:COUNT is the call's id, too. */
 static void add_named(struct list *l, struct piece name, struct piece arguments)
 {
@@ -200,6 +228,7 @@ static const struct form {
 } forms[] = {
     {"<tool_call>", "</tool_call>", NULL, NULL},
     {"<seed:tool_call>", "</seed:tool_call>", NULL, NULL},
+    {"<|tool_call>", "<tool_call|>", NULL, NULL},
     {"<|tool_call_begin|>", "<|tool_call_end|>", "<|tool_call_argument_begin|>",
         "<|tool_calls_section_begin|>"},
     {"<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>", "<｜tool▁calls▁begin｜>"},
@@ -217,6 +246,8 @@ static void add_body(struct list *l, const struct form *f, struct piece body)
         l->failed = true;
     else if (piece_find(bare, "<function=") == bare.text && bare.n)
         add_function(l, bare);
+    else if (piece_find(bare, "call:") == bare.text && bare.n)
+        add_marked_strings(l, bare);
     else if (piece_find(bare, "<arg_key>"))
         add_keys_and_values(l, bare);
     else

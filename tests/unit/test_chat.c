@@ -232,6 +232,13 @@ static void answers(void **state)
             false, "Yes.", "Hm.", NULL},
         {"..<|start|>assistant", "<|channel|>analysis<|message|>Hm. And", false, "", "Hm. And",
             NULL},
+        {"x",
+            "<|channel>thought\nHm.<channel|><|tool_call>call:f{a:<|\"|>x: \"y\"<|\"|>,b:[1,true],"
+            "c:{d:<|\"|><|\"|>}}<tool_call|><|tool_call>call:g{ }<tool_call|>",
+            true, "", "Hm.",
+            "[{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"a\": "
+            "\"x: \\\"y\\\"\", \"b\": [1, true], \"c\": {\"d\": \"\"}}}}, {\"type\": "
+            "\"function\", \"function\": {\"name\": \"g\", \"arguments\": {}}}]"},
         {"..<|start|>assistant", "<|channel|>ana", false, "", NULL, NULL},
         {"..<|start|>assistant",
             "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary "
