@@ -37,9 +37,7 @@
 #define SPEC_SPLIT 4 /* 1: one workgroup per chunk, partial results */
 #define SPEC_QUADS 4 /* matvec: quads of rows an invocation has at once; one at least */
 #define SPEC_NORM 5  /* matvec: 0, or slots of an input that it norms and quantises itself */
-#define SPEC_VALUE                                                                                 \
-    5                /* attention, rope_kv: V is K's elements from this one on; 0: it is its own   \
-                      */
+#define SPEC_VALUE 5 /* attention, rope_kv: where V begins in K; 0: V is its own */
 #define SPEC_ROWS 5  /* delta: rows of a matrix that an invocation has of a column */
 #define SPEC_SHAPE 5 /* matmul_cm, matmul_half: m + 256 n + 65536 k of its matrices */
 #define SPEC_OUT 6   /* matvec: what becomes of the results, OUT_... */

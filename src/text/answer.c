@@ -22,7 +22,7 @@ const char *piece_find(struct piece p, const char *what)
     return NULL;
 }
 
-static bool begins_with(struct piece p, const char *what)
+bool piece_begins(struct piece p, const char *what)
 {
     size_t n = strlen(what);
     return p.n >= n && !memcmp(p.text, what, n);
@@ -85,7 +85,7 @@ static bool append(char **text, struct piece p)
 static bool is_harmony(const char *prompt, struct piece answer)
 {
     struct piece before = {prompt, strlen(prompt)};
-    return begins_with(answer, "<|channel|>") ||
+    return piece_begins(answer, "<|channel|>") ||
            (ends_with(before, "<|start|>assistant") && piece_find(answer, "<|message|>"));
 }
 

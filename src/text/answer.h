@@ -13,6 +13,7 @@ struct piece {
 
 /* Without white space at its ends. */
 struct piece piece_trimmed(const char *begin, const char *end);
+bool piece_begins(struct piece p, const char *what);
 /* Where `what` first is, or NULL. */
 const char *piece_find(struct piece p, const char *what);
 

@@ -141,7 +141,7 @@ static void add_marked_strings(struct list *l, struct piece body)
         size_t n = 0;
         while (n < left.n && !strchr(marks, at[n]))
             n++;
-        if (piece_find(left, quote) == at) {
+        if (piece_begins(left, quote)) {
             add_string(l, take_between(&at, end, quote, quote));
             continue;
         }
@@ -163,7 +163,7 @@ static void add_named(struct list *l, struct piece name, struct piece arguments)
     static const char space[] = "functions.";
     struct piece id = name;
     size_t n = sizeof(space) - 1;
-    if (name.n > n && !memcmp(name.text, space, n)) {
+    if (name.n > n && piece_begins(name, space)) {
         name = (struct piece){name.text + n, name.n - n};
         const char *count = piece_find(name, ":");
         name.n = count ? (size_t)(count - name.text) : name.n;
@@ -244,9 +244,9 @@ static void add_body(struct list *l, const struct form *f, struct piece body)
             piece_trimmed(parts + strlen(f->parts), body.text + body.n));
     else if (f->parts)
         l->failed = true;
-    else if (piece_find(bare, "<function=") == bare.text && bare.n)
+    else if (piece_begins(bare, "<function="))
         add_function(l, bare);
-    else if (piece_find(bare, "call:") == bare.text && bare.n)
+    else if (piece_begins(bare, "call:"))
         add_marked_strings(l, bare);
     else if (piece_find(bare, "<arg_key>"))
         add_keys_and_values(l, bare);
@@ -281,7 +281,7 @@ static char *bare_calls(struct piece *rest)
     static const char *const marks[] = {"[TOOL_CALLS]", "<|python_tag|>", ""};
     for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
         size_t n = strlen(marks[i]);
-        if (rest->n < n || memcmp(rest->text, marks[i], n))
+        if (!piece_begins(*rest, marks[i]))
             continue;
         struct piece body = piece_trimmed(rest->text + n, rest->text + rest->n);
         bool json = body.n && (body.text[0] == '{' || (n && body.text[0] == '['));

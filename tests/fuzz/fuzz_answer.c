@@ -1,22 +1,11 @@
 /* libFuzzer: any text as an answer. What comes out is text, and calls are JSON in OpenAI's form.
  * Seeds: tests/fuzz/corpus/answer. */
+#include "fuzz.h"
+
 #include <hekla/hekla.h>
 
 #include <jansson.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 static void check_calls(const char *text)
 {

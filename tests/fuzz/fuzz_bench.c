@@ -1,10 +1,8 @@
 /* libFuzzer: any bytes as a result file; what is taken is compared with itself and shown in every
  * form. Seeds: tests/fuzz/corpus/bench. */
+#include "fuzz.h"
+
 #include "bench/bench.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

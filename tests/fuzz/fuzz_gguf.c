@@ -1,20 +1,10 @@
 /* libFuzzer: any bytes as a GGUF file. What opens is read in every way, and a tokenizer that can be
  * made from it must give text back. Seeds: tests/fuzz/corpus/gguf. */
+#include "fuzz.h"
+
 #include "../unit/gguf_build.h"
 #include "base/utf8.h"
 #include "text/internal.h"
-
-#include <stdio.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 /* Each failure has its code and one sentence of valid UTF-8. */
 static void check_error(hekla_status status, struct hekla_error *err)

@@ -1,20 +1,10 @@
 /* libFuzzer: bytes up to the first zero as a grammar, what follows as a text that it should follow:
  * asking must agree with doing, wherever the text is cut. Seeds: tests/fuzz/corpus/grammar. */
+#include "fuzz.h"
+
 #include "sample/grammar.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 static struct grammar_matcher *begin(const struct grammar *g)
 {

@@ -1,14 +1,12 @@
 /* libFuzzer: any bytes as a chat template, after a first line that may be a JSON text. Each failure
  * is one sentence; time, memory and depth stay within the limits. Seeds: tests/fuzz/corpus/jinja.
  */
+#include "fuzz.h"
+
 #include "base/utf8.h"
 #include "jinja/jinja.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char usual[] =
     "{\"messages\": [{\"role\": \"system\", \"content\": \"Be kind.\"}, {\"role\": \"user\", "
@@ -16,14 +14,6 @@ static const char usual[] =
     "\"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": {\"x\": 1.5, \"y\": [1, "
     "true]}}}]}], \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\"}}], "
     "\"add_generation_prompt\": true, \"bos_token\": \"<s>\", \"n\": 3, \"list\": [3, 1, 2]}";
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 static void check_error(hekla_status status, struct hekla_error *err)
 {

@@ -1,18 +1,8 @@
 /* libFuzzer: bytes as a JSON schema. What becomes a grammar must be one, and texts of it must be
  * JSON. Seeds: tests/fuzz/corpus/schema. */
+#include "fuzz.h"
+
 #include "../unit/schema_check.h"
-
-#include <stdio.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

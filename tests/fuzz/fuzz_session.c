@@ -1,23 +1,13 @@
 /* libFuzzer: any bytes as a saved session, as they are and with the checksum that they need. What
  * is taken must lie in the file, part behind part, and have the same head again. Seeds:
  * tests/fuzz/corpus/session. */
+#include "fuzz.h"
+
 #include "base/checksum.h"
 #include "engine/session_file.h"
 #include "kernels/op.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 static bool take(const uint8_t *data, size_t size)
 {

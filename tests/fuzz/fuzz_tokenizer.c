@@ -1,21 +1,11 @@
 /* libFuzzer: any bytes as text, with a vocabulary of each kind that the first byte chooses, or with
  * the file named in HEKLA_FUZZ_VOCAB; and as token ids for the stream. HEKLA_FUZZ_KIND, a number,
  * keeps to one kind. Seeds: tests/fuzz/corpus/tokenizer. */
+#include "fuzz.h"
+
 #include "../unit/vocab_examples.h"
 #include "base/utf8.h"
 #include "text/internal.h"
-
-#include <stdio.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 static struct tokenizer *create(struct gguf *g, struct hekla_error *err)
 {
