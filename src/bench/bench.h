@@ -33,6 +33,17 @@ enum bench_suite { BENCH_SUITE_LLAMA_BENCH, BENCH_SUITE_LOCALSCORE, BENCH_SUITE_
 const struct bench_test *bench_suite_tests(enum bench_suite suite, size_t *n);
 const char *bench_suite_name(enum bench_suite suite);
 
+/* Types of KV cache. */
+struct bench_kv {
+    const char *name;
+    enum hekla_kv_type type;
+    double bytes; /* of an element */
+};
+enum { BENCH_KV_TYPES = 4 };
+extern const struct bench_kv bench_kv_types[BENCH_KV_TYPES];
+/* The one that n bytes name, or NULL. */
+const struct bench_kv *bench_find_kv(const char *name, size_t n);
+
 struct bench_setup {
     struct hekla_model_options model;
     const struct bench_test *tests;

@@ -156,12 +156,12 @@ static hekla_status run_test(struct bench_runner *r, const struct bench_settings
 
 static const char *kv_name(const struct bench_runner *r, enum hekla_kv_type type)
 {
-    static const char *const names[] = {[HEKLA_KV_F32] = "f32",
-        [HEKLA_KV_F16] = "f16",
-        [HEKLA_KV_Q8_0] = "q8_0",
-        [HEKLA_KV_Q4_0] = "q4_0"};
-    bool f32_weights = strcmp(r->info.type_name, "F32") == 0;
-    return names[type != HEKLA_KV_AUTO ? type : f32_weights ? HEKLA_KV_F32 : HEKLA_KV_F16];
+    if (type == HEKLA_KV_AUTO)
+        type = strcmp(r->info.type_name, "F32") == 0 ? HEKLA_KV_F32 : HEKLA_KV_F16;
+    size_t i = 0;
+    while (bench_kv_types[i].type != type)
+        i++;
+    return bench_kv_types[i].name;
 }
 
 /* All tests in a session of these settings. */

@@ -34,27 +34,16 @@ static void add_kernels(
     }
 }
 
-/* Bytes of an element; 32 quantised ones have a scale of four bytes. */
-static double kv_element(const char *type)
-{
-    static const struct {
-        const char *type;
-        double bytes;
-    } all[] = {{"f32", 4}, {"f16", 2}, {"q8_0", 1 + 4 / 32.0}, {"q4_0", 0.5 + 4 / 32.0}};
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        if (!strcmp(type, all[i].type))
-            return all[i].bytes;
-    return 0;
-}
-
 /* Keys and values read by a token in the middle of a test: K and V of each position before it. */
 static double kv_bytes(const struct bench_runner *r, const json_t *row)
 {
     const struct hekla_model_info *m = &r->info;
     double positions = bench_number(row, "n_depth") + bench_number(row, "n_prompt") +
                        bench_number(row, "n_gen") / 2;
+    const char *type = bench_string(row, "type_k");
+    const struct bench_kv *kv = bench_find_kv(type, strlen(type));
     double seen = m->window && positions > m->window ? m->window : positions;
-    return kv_element(bench_string(row, "type_k")) *
+    return (kv ? kv->bytes : 0) *
            (positions * (double)m->kv_elements + seen * (double)m->kv_elements_window);
 }
 

@@ -1,4 +1,4 @@
-/* Which tests: lists of numbers, and the suites of other benchmarks. */
+/* Which tests: lists of numbers, types of cache, and the suites of other benchmarks. */
 #include "bench/bench.h"
 
 #include <stdio.h>
@@ -104,4 +104,17 @@ void bench_test_name(const json_t *row, char *out, size_t cap)
         snprintf(out, cap, "pp%u+tg%u%s", p, n, depth);
     else
         snprintf(out, cap, "%s%u%s", n ? "tg" : "pp", n ? n : p, depth);
+}
+
+/* 32 quantised elements have a scale of four bytes. */
+const struct bench_kv bench_kv_types[BENCH_KV_TYPES] = {{"f16", HEKLA_KV_F16, 2},
+    {"f32", HEKLA_KV_F32, 4}, {"q8_0", HEKLA_KV_Q8_0, 1 + 4 / 32.0},
+    {"q4_0", HEKLA_KV_Q4_0, 0.5 + 4 / 32.0}};
+
+const struct bench_kv *bench_find_kv(const char *name, size_t n)
+{
+    for (size_t i = 0; i < BENCH_KV_TYPES; i++)
+        if (strlen(bench_kv_types[i].name) == n && !memcmp(name, bench_kv_types[i].name, n))
+            return &bench_kv_types[i];
+    return NULL;
 }

@@ -19,7 +19,7 @@ struct cli_bench_plan {
     size_t n_tests;
     uint32_t batches[BENCH_MOST * BENCH_MOST], ubatches[BENCH_MOST * BENCH_MOST];
     size_t n_batches;
-    enum hekla_kv_type kv_types[4];
+    enum hekla_kv_type kv_types[BENCH_KV_TYPES];
     size_t n_kv_types;
 };
 

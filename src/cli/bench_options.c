@@ -162,13 +162,6 @@ static int plan_tests(const struct cli_bench_options *o, struct cli_bench_plan *
                : cli_fail(CLI_USAGE, "more than %d tests are asked for", CLI_BENCH_TESTS - 1);
 }
 
-enum { N_CACHE_TYPES = 4 };
-static const struct {
-    const char *name;
-    enum hekla_kv_type type;
-} cache_types[N_CACHE_TYPES] = {
-    {"f16", HEKLA_KV_F16}, {"f32", HEKLA_KV_F32}, {"q8_0", HEKLA_KV_Q8_0}, {"q4_0", HEKLA_KV_Q4_0}};
-
 static int plan_cache(const struct cli_bench_options *o, struct cli_bench_plan *out)
 {
     const char *k = o->cache_k ? o->cache_k : o->cache_v ? o->cache_v : "f16";
@@ -176,14 +169,11 @@ static int plan_cache(const struct cli_bench_options *o, struct cli_bench_plan *
         return cli_fail(CLI_USAGE, "-ctk and -ctv differ, but keys and values are kept in one type "
                                    "so far: give both the same");
     for (const char *p = k; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
-        size_t n = strcspn(p, ","), type = 0;
-        while (type < N_CACHE_TYPES &&
-               (strncmp(p, cache_types[type].name, n) != 0 || strlen(cache_types[type].name) != n))
-            type++;
-        if (type == N_CACHE_TYPES || out->n_kv_types == N_CACHE_TYPES)
+        const struct bench_kv *kv = bench_find_kv(p, strcspn(p, ","));
+        if (!kv || out->n_kv_types == BENCH_KV_TYPES)
             return cli_fail(CLI_USAGE,
                 "-ctk cannot be \"%s\": expected f16, f32, q8_0 or q4_0, or several of them", k);
-        out->kv_types[out->n_kv_types++] = cache_types[type].type;
+        out->kv_types[out->n_kv_types++] = kv->type;
     }
     return CLI_OK;
 }

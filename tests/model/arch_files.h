@@ -272,4 +272,14 @@ static inline struct build arch_file_end(struct arch_file *f)
     return b;
 }
 
+/* Writes an image and frees it. */
+static inline void arch_file_write(struct build image, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(image.data, 1, image.n, file), image.n);
+    fclose(file);
+    build_free(&image);
+}
+
 #endif

@@ -498,13 +498,8 @@ static void all_cases(void **state)
     const size_t size = (size_t)N_PROMPT * N_VOCAB * sizeof(float);
     for (int i = 0; i < N_CASES; i++) {
         char path[2 * TEST_PATH];
-        struct build image = cases[i].make();
         snprintf(path, sizeof(path), "%s/%s.gguf", folder, cases[i].name);
-        FILE *file = fopen(path, "wb");
-        assert_non_null(file);
-        assert_int_equal(fwrite(image.data, 1, image.n, file), image.n);
-        fclose(file);
-        build_free(&image);
+        arch_file_write(cases[i].make(), path);
         if (keep)
             continue;
         bool encoder = cases[i].flags & ENCODER;

@@ -14,30 +14,25 @@ enum { N = 150, N_EMBD = 64, EXIT_FILE = 1, N_PIECES = BERT_I_DOT + 1 };
 
 static char path[TEST_PATH];
 
-/* Two layers and example_bert's tokens; the caller adds to it. */
-static struct arch_file begin_file(void)
+/* Of example_bert's tokens; the caller adds to it. */
+static struct arch_file begin_with(const char *arch, uint32_t n_layer, bool fused)
 {
-    struct arch_file f = {.arch = "bert",
+    struct arch_file f = {.arch = arch,
         .random = 5,
-        .n_layer = 2,
+        .n_layer = n_layer,
         .n_embd = N_EMBD,
         .n_head = 4,
         .n_head_kv = 4,
         .head_dim = 16,
         .n_ff = 96};
     struct build vocab = build_pieces(&example_bert);
-    arch_file_bert(&f, &vocab, N_PIECES, false);
+    arch_file_bert(&f, &vocab, N_PIECES, fused);
     return f;
 }
 
-static void write_file(struct arch_file *f)
+static struct arch_file begin_file(void)
 {
-    struct build image = arch_file_end(f);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(image.data, 1, image.n, file), image.n);
-    fclose(file);
-    build_free(&image);
+    return begin_with("bert", 2, false);
 }
 
 static hekla_session *open_embeddings(hekla_model *model, uint32_t n_ctx, uint32_t n_batch)
@@ -127,7 +122,7 @@ static void what_files_say(void **state)
     arch_file_tensor(&f, "cls.output.weight", N_EMBD, 1, 0, 1);
     arch_file_tensor(&f, "cls.output.bias", 1, 1, 0, 1);
     arch_file_u32(&f, "pooling_type", 4);
-    write_file(&f);
+    arch_file_write(arch_file_end(&f), path);
     model = open_model(path, "ref");
     hekla_session *session = open_embeddings(model, 0, 0);
     float out[N_EMBD];
@@ -147,19 +142,10 @@ static void what_files_say(void **state)
         {"nomic-bert-moe", NULL, "\"nomic-bert-moe\" is not supported"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct arch_file bad = {.arch = cases[i].arch,
-            .random = 5,
-            .n_layer = 1,
-            .n_embd = N_EMBD,
-            .n_head = 4,
-            .n_head_kv = 4,
-            .head_dim = 16,
-            .n_ff = 96};
-        struct build vocab = build_pieces(&example_bert);
-        arch_file_bert(&bad, &vocab, N_PIECES, true);
+        struct arch_file bad = begin_with(cases[i].arch, 1, true);
         if (cases[i].tensor)
             arch_file_tensor(&bad, cases[i].tensor, 16, 1, 1, 0);
-        write_file(&bad);
+        arch_file_write(arch_file_end(&bad), path);
         hekla_status status = hekla_model_open(
             &model, &(struct hekla_model_options){.path = path, .device = "ref"}, &err);
         if (status == HEKLA_OK || !strstr(err.text, cases[i].words))
@@ -224,7 +210,7 @@ static int make_file(void **state)
     (void)state;
     struct arch_file f = begin_file();
     arch_file_u32(&f, "pooling_type", 2);
-    write_file(&f);
+    arch_file_write(arch_file_end(&f), path);
     return 0;
 }
 

@@ -14,12 +14,7 @@ static char folder[TEST_PATH], path[TEST_PATH + 20], quantised[TEST_PATH + 20],
 
 static void write_model(const struct latent_spec *spec)
 {
-    struct build image = make_latent(spec);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(image.data, 1, image.n, file), image.n);
-    fclose(file);
-    build_free(&image);
+    arch_file_write(make_latent(spec), path);
 }
 
 static void quantise(const char *type)
